@@ -1,0 +1,47 @@
+"""How often a system may call."""
+
+import logging
+import time
+
+from django.core.cache import cache
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from project.access.models import ApiClient
+
+log = logging.getLogger(__name__)
+
+WINDOW = 60  # seconds
+
+
+class ClientThrottle(BaseThrottle):
+    """``ApiClient.rate_limit`` requests in each minute of the clock; 0 is no limit.
+
+    One counter per client and minute, moved by an atomic increment: DRF's own throttle rewrites
+    a list of all the minute's requests each time. The cache is shared where it is Redis; on the
+    memory of one machine each web process counts for itself. A cache that is down limits nobody.
+    """
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        client = request.auth
+        if not isinstance(client, ApiClient) or not client.rate_limit:
+            return True
+        window = int(time.time() // WINDOW)
+        return self._count(f"throttle-{client.pk}-{window}") <= client.rate_limit
+
+    def wait(self) -> float:
+        """Seconds until the next window begins."""
+        return WINDOW - time.time() % WINDOW
+
+    @staticmethod
+    def _count(key: str) -> int:
+        try:
+            # Whoever is first makes the counter; the others, also those who came at the same
+            # time, move it.
+            if cache.add(key, 1, timeout=2 * WINDOW):
+                return 1
+            return cache.incr(key)
+        except Exception:
+            log.exception("Requests are not counted: the cache does not answer.")
+            return 0

@@ -1,0 +1,99 @@
+"""The sections of the console, as the top bar shows them to one person."""
+
+from dataclasses import dataclass, replace
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from project.access.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One admin page behind a link; ``model`` is “app_model”, as admin URL names have it.
+
+    ``also`` is how other URL names begin that belong to the page.
+    """
+
+    label: str
+    model: str
+    verb: str = "changelist"
+    permission: str = ""
+    also: str = ""
+    url: str = ""
+    is_current: bool = False
+
+    @property
+    def needs(self) -> str:
+        app, model = self.model.rsplit("_", 1)
+        return self.permission or f"{app}.view_{model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    label: str
+    pages: tuple[Page, ...]
+
+    @property
+    def url(self) -> str:
+        return self.pages[0].url
+
+    @property
+    def is_current(self) -> bool:
+        return any(page.is_current for page in self.pages)
+
+
+COMPOSE = Page("Compose", "notifications_notification", "add", "notifications.add_notification")
+SECTIONS = (
+    Section("Compose", (COMPOSE,)),
+    Section("Notifications", (Page("Notifications", "notifications_notification"),)),
+    Section("Delivery log", (Page("Delivery log", "channels_app_delivery"),)),
+    Section(
+        "People", (Page("People", "notifications_recipient"), Page("Roles", "notifications_role"))
+    ),
+    Section("Templates", (Page("Templates", "notifications_template"),)),
+    Section("Channels", (Page("Channels", "channels_app_channel"),)),
+    Section(
+        "Access",
+        (
+            Page("Users", "access_user", also="auth_user_"),
+            Page("API clients", "access_apiclient"),
+            Page("Tenant", "access_tenant"),
+            Page("Audit trail", "access_auditentry"),
+            Page("Locked sign-ins", "axes_accessattempt"),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[Section]:
+    """Return what this person may open, with the page being shown marked."""
+    if not isinstance(request.user, User):
+        return []
+    match = request.resolver_match
+    here = (match.url_name or "") if match else ""
+    found = []
+    for section in SECTIONS:
+        pages = tuple(
+            replace(page, url=url, is_current=_shows(page, here))
+            for page in section.pages
+            if request.user.has_perm(page.needs) and (url := _url(page))
+        )
+        if pages:
+            found.append(replace(section, pages=pages))
+    return found
+
+
+def _url(page: Page) -> str:
+    """Return the page's address, or nothing while its model has no admin pages."""
+    try:
+        return reverse(f"admin:{page.model}_{page.verb}")
+    except NoReverseMatch:
+        return ""
+
+
+def _shows(page: Page, here: str) -> bool:
+    compose = f"{COMPOSE.model}_{COMPOSE.verb}"
+    if page.verb == COMPOSE.verb or here == compose:
+        return here == f"{page.model}_{page.verb}"
+    return here.startswith((f"{page.model}_", page.also or f"{page.model}_"))
