@@ -1,0 +1,3 @@
+from channels_app.admin import channels, deliveries
+
+__all__ = ["channels", "deliveries"]

@@ -1,0 +1,47 @@
+"""Holding a channel's settings against what its kind declares."""
+
+import unicodedata
+from collections.abc import Mapping
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from channels_app.connectors.base import Setting, connector_for
+from channels_app.http import AddressPolicy, TransportError
+from channels_app.models import Channel
+
+SETTING_MAX = 2048  # characters
+
+
+def check_setting(setting: Setting, value: str) -> None:
+    """Refuse a value that no message could be sent with. Raises ValidationError."""
+    if len(value) > SETTING_MAX:
+        raise ValidationError(f"At most {SETTING_MAX} characters.")
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in value):
+        raise ValidationError("It holds a line break or another control character.")
+    if setting.secret and not value.isascii():
+        raise ValidationError("It holds a character that is not ASCII.")
+    if setting.kind == "email":
+        validate_email(value)
+    if setting.kind == "url":
+        try:
+            # The URL alone; where its host stands is judged when a socket opens.
+            AddressPolicy().check_url(value)
+        except TransportError as error:
+            raise ValidationError(str(error)) from error
+
+
+def check_settings(channel: Channel, secrets: Mapping[str, str]) -> None:
+    """Refuse a channel that its connector could not work with. Raises ValidationError."""
+    errors: list[str] = []
+    for setting in connector_for(channel.kind).settings:
+        value = secrets.get(setting.name) if setting.secret else channel.setting(setting.name)
+        if not value:
+            errors += [f"{setting.label}: It is required."] if setting.required else []
+            continue
+        try:
+            check_setting(setting, str(value))
+        except ValidationError as error:
+            errors += [f"{setting.label}: {message}" for message in error.messages]
+    if errors:
+        raise ValidationError(errors)

@@ -1,0 +1,138 @@
+"""What a connector is: the one place that knows a channel kind's wire.
+
+A connector opens no socket, saves no model and retries nothing. The dispatch engine runs it, a
+test feeds it the bytes of the vendor's document. docs/connectors.md says how to add one.
+"""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from channels_app.http import HttpRequest, HttpResponse
+from channels_app.models import Channel, Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that a channel of this kind is told; the admin's form is drawn from these."""
+
+    name: str
+    label: str
+    help: str = ""
+    required: bool = True
+    secret: bool = False  # kept encrypted, never shown again
+    kind: Literal["text", "url", "email"] = "text"
+    generate: bool = False  # a secret that is made when none is given
+    # A generated secret that the far end holds too: shown once, and in a rotation the old one
+    # (kept as ``old_<name>`` until ``old_<name>_until``) stays good for a while.
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A channel's settings and opened secrets, as a connector sees them."""
+
+    settings: Mapping[str, Any]
+    secrets: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of(cls, channel: Channel) -> "Credentials":
+        """Open the channel's secrets; costs a decryption, so keep the result."""
+        return cls(settings=channel.settings, secrets=channel.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The far end took it. ``vendor_id`` is its own name for the message, where it gives one."""
+
+    vendor_id: str = ""
+
+
+class Rejected(Exception):
+    """The same request can never succeed."""
+
+
+class Unavailable(Exception):
+    """Not now; trying again may succeed. ``retry_after`` is what the far end asked for."""
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+Verdict: TypeAlias = Receipt | Rejected | Unavailable
+
+
+class Connector(ABC):
+    kind: ClassVar[str]
+    label: ClassVar[str]
+    # True: a person without an address of this kind is reached by the login.
+    login_is_address: ClassVar[bool] = True
+    settings: ClassVar[Sequence[Setting]] = ()
+    # True: the connection can be tried without sending anyone anything.
+    can_be_checked: ClassVar[bool] = False
+
+    def new_secret(self, name: str) -> str:
+        """Make the generated secret of that name."""
+        return secrets.token_urlsafe(32)
+
+
+class HttpConnector(Connector):
+    """A channel whose message is one HTTP request."""
+
+    @abstractmethod
+    def request(self, delivery: Delivery, credentials: Credentials, now: datetime) -> HttpRequest:
+        """Say what to send. Raises Rejected when this delivery can't be put into a request."""
+
+    @abstractmethod
+    def receipt(self, response: HttpResponse) -> Receipt:
+        """Say what the answer means. Raises Rejected or Unavailable."""
+
+    def probe(self, credentials: Credentials, now: datetime) -> HttpRequest:
+        """Say what to send to try the connection, where ``can_be_checked``."""
+        raise NotImplementedError
+
+    def probed(self, response: HttpResponse) -> str:
+        """Say in words what the answer to the probe shows. Raises Rejected or Unavailable."""
+        self.receipt(response)
+        return f"It answered {response.status}."
+
+
+class BatchConnector(Connector):
+    """A channel that is not HTTP and takes many messages at once.
+
+    ``transactional``: what it does are rows of this database, so the engine calls it inside the
+    transaction that settles the batch; else it is called in a thread and may block.
+    """
+
+    transactional: ClassVar[bool] = False
+
+    @abstractmethod
+    def deliver(
+        self, deliveries: Sequence[Delivery], credentials: Credentials, now: datetime
+    ) -> list[Verdict]:
+        """Send all; return one verdict each, in order. Must not raise."""
+
+    def reach(self, credentials: Credentials) -> str:
+        """Try the connection, where ``can_be_checked``; say in words what it shows.
+
+        Raises Unavailable.
+        """
+        raise NotImplementedError
+
+
+_REGISTRY: dict[str, Connector] = {}
+
+
+def register(connector: type[Connector]) -> type[Connector]:
+    """Class decorator: this connector speaks for its kind."""
+    _REGISTRY[connector.kind] = connector()
+    return connector
+
+
+def connector_for(kind: str) -> Connector:
+    """Return the connector of a channel kind; raises KeyError for one that is not registered."""
+    return _REGISTRY[kind]

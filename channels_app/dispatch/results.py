@@ -1,0 +1,111 @@
+"""What one try came to, whatever kind of channel made it."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from channels_app.connectors.base import (
+    Credentials,
+    HttpConnector,
+    Receipt,
+    Rejected,
+    Unavailable,
+    Verdict,
+)
+from channels_app.http import Finished, HttpRequest
+from channels_app.models import Delivery, Outcome
+
+log = logging.getLogger(__name__)
+
+ANSWER_KEPT = 2000  # characters of an answer that an attempt keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one try; ``duration`` in seconds, None where the try was cut off."""
+
+    delivery: Delivery
+    outcome: Outcome
+    started_at: datetime
+    duration: float | None = None
+    status: int | None = None
+    error: str = ""
+    answer: str = ""
+    vendor_id: str = ""
+    retry_after: timedelta | None = None
+
+
+def build(
+    connector: HttpConnector, delivery: Delivery, credentials: Credentials, now: datetime
+) -> HttpRequest | Rejected | Unavailable:
+    """Ask the connector for the request; one that it can't make is a verdict, never a crash."""
+    try:
+        return connector.request(delivery, credentials, now)
+    except (Rejected, Unavailable) as verdict:
+        return verdict
+    except Exception as error:
+        log.exception("The %s connector could not make a request.", connector.kind)
+        return Unavailable(f"The request could not be made: {type(error).__name__}")
+
+
+def of_verdict(
+    delivery: Delivery,
+    verdict: Verdict,
+    *,
+    started_at: datetime,
+    duration: float,
+    status: int | None = None,
+    answer: str = "",
+) -> Result:
+    """Put a connector's verdict into words that the log keeps."""
+    if isinstance(verdict, Receipt):
+        outcome, error, wait = Outcome.ACCEPTED, "", None
+    elif isinstance(verdict, Rejected):
+        outcome, error, wait = Outcome.REJECTED, str(verdict), None
+    else:
+        outcome, error, wait = Outcome.UNAVAILABLE, str(verdict), verdict.retry_after
+    return Result(
+        delivery=delivery,
+        outcome=outcome,
+        started_at=started_at,
+        duration=duration,
+        status=status,
+        error=error[:200],
+        answer=answer[:ANSWER_KEPT],
+        vendor_id=verdict.vendor_id[:100] if isinstance(verdict, Receipt) else "",
+        retry_after=wait,
+    )
+
+
+def of_response(delivery: Delivery, connector: HttpConnector, finished: Finished) -> Result:
+    """Judge a finished request by its connector's rule; no answer at all is Unavailable."""
+    verdict: Verdict
+    response = finished.response
+    if response is None:
+        verdict = Unavailable(str(finished.error))
+    else:
+        try:
+            verdict = connector.receipt(response)
+        except (Rejected, Unavailable) as judged:
+            verdict = judged
+        except Exception as error:
+            log.exception("The %s connector could not read an answer.", connector.kind)
+            verdict = Unavailable(f"The answer could not be read: {type(error).__name__}")
+    return of_verdict(
+        delivery,
+        verdict,
+        started_at=finished.started_at,
+        duration=finished.elapsed,
+        status=response.status if response else None,
+        answer=response.text() if response else "",
+    )
+
+
+def cut_off(delivery: Delivery, error: str) -> Result:
+    """A try of which nobody knows the end: it may have arrived."""
+    return Result(
+        delivery=delivery,
+        outcome=Outcome.UNKNOWN,
+        started_at=delivery.claimed_at or delivery.created_at,
+        error=error,
+    )

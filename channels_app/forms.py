@@ -1,0 +1,147 @@
+"""The channel's form, drawn from what its kind declares."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Any, ClassVar
+
+from django import forms
+
+from channels_app.channel_settings import SETTING_MAX, check_setting
+from channels_app.connectors.base import Setting, connector_for
+from channels_app.models import Channel
+from channels_app.secrets import SecretsUnreadable
+
+LONGEST_LIFETIME = timedelta(days=30)
+OVERLAPS = [
+    (24, "24 hours"),
+    (24 * 7, "7 days"),
+    (1, "1 hour"),
+    (0, "not at all: it ends now"),
+]
+
+
+class HoursField(forms.FloatField):
+    """A duration, typed in hours."""
+
+    widget = forms.NumberInput(attrs={"step": "any"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value / timedelta(hours=1):.6g}" if isinstance(value, timedelta) else value
+
+    def clean(self, value: Any) -> Any:
+        hours = super().clean(value)
+        return None if hours is None else timedelta(hours=hours)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.to_python(self.prepare_value(initial)), data)
+
+
+class ChannelForm(forms.ModelForm[Channel]):
+    """Fields named ``setting_…`` and ``secret_…`` stand for the kind's declared settings."""
+
+    kind: ClassVar[str] = ""
+    declared: ClassVar[tuple[Setting, ...]] = ()
+
+    lifetime = HoursField(
+        min_value=1 / 60,
+        max_value=LONGEST_LIFETIME / timedelta(hours=1),
+        initial=Channel._meta.get_field("lifetime").default,
+        label="Lifetime in hours",
+        help_text="A delivery not made by then expires.",
+    )
+
+    class Meta:
+        model = Channel
+        fields = (
+            "name",
+            "external_id",
+            "is_active",
+            "is_default",
+            "lifetime",
+            "max_in_flight",
+            "rate_limit",
+        )
+        labels: ClassVar = {
+            "external_id": "External ID",
+            "is_active": "Active",
+            "is_default": "Default",
+            "max_in_flight": "Requests at once",
+            "rate_limit": "Messages a second",
+        }
+        help_texts: ClassVar = {
+            "max_in_flight": "At most, for each worker.",
+            "rate_limit": "At most, over all workers. 0 is no limit.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.instance.kind = self.kind
+        held = _held(self.instance)
+        for setting in self.declared:
+            field = self.fields[field_name(setting)]
+            if not setting.secret:
+                field.initial = self.instance.setting(setting.name)
+            elif setting.name in held:
+                field.required = False
+                field.help_text = f"{setting.help} Kept as it is when left empty.".strip()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        settings = dict(self.instance.settings)
+        for setting in self.declared:
+            if not setting.secret:
+                settings[setting.name] = cleaned.get(field_name(setting), "")
+        self.instance.settings = {name: value for name, value in settings.items() if value}
+        return cleaned
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # A new default takes the old one's place, so that there is one is no reason to refuse.
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded | {"is_default"}
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The secrets that were typed in; the others stay."""
+        given = {s.name: self.cleaned_data[field_name(s)] for s in self.declared if s.secret}
+        return {name: value for name, value in given.items() if value}
+
+
+class RotateForm(forms.Form):
+    overlap = forms.TypedChoiceField(
+        choices=OVERLAPS, coerce=int, initial=24, label="The old secret stays good for"
+    )
+
+
+def channel_form(kind: str) -> type[ChannelForm]:
+    """Make the form of a channel kind. Raises KeyError for one that is not registered."""
+    declared = tuple(s for s in connector_for(kind).settings if not (s.secret and s.generate))
+    fields = {field_name(setting): _field(setting) for setting in declared}
+    return type("ChannelForm", (ChannelForm,), {**fields, "kind": kind, "declared": declared})
+
+
+def field_name(setting: Setting) -> str:
+    return f"{'secret' if setting.secret else 'setting'}_{setting.name}"
+
+
+def _field(setting: Setting) -> forms.CharField:
+    widget: forms.Widget = forms.TextInput(attrs={"class": "vTextField"})
+    if setting.secret:
+        widget = forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"})
+    elif setting.kind == "url":
+        widget = forms.URLInput(attrs={"class": "vTextField", "placeholder": "https://"})
+    return forms.CharField(
+        label=setting.label,
+        help_text=setting.help,
+        required=setting.required,
+        max_length=SETTING_MAX,
+        widget=widget,
+        validators=[partial(check_setting, setting)],
+    )
+
+
+def _held(channel: Channel) -> set[str]:
+    """Name the secrets that the channel has; those that do not open are as good as none."""
+    try:
+        return set(channel.secrets)
+    except SecretsUnreadable:
+        return set()

@@ -1,0 +1,159 @@
+"""What the log can be asked for, and the form that reads it from a query string."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from channels_app.log.fields import MessageId, MessageIdField, MomentField
+from channels_app.log.paging import (
+    BIGINT_MAX,
+    BY_PERSON,
+    NEWEST,
+    Listing,
+    Place,
+    PlaceField,
+)
+from channels_app.models import Channel, Delivery, State, Tally
+from channels_app.models.delivery import DeliveryQuerySet
+from project.access.models import Tenant
+
+NOTIFICATION = "notification"  # Delivery.origin_kind of what a notification sent
+RARE = 10  # one in so many of a notification's deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which deliveries of a tenant are meant; what is empty does not narrow them.
+
+    There is none by address or by the beginning of a login: no index serves them, and over
+    millions of rows they would take minutes.
+    """
+
+    states: tuple[State, ...] = ()
+    channel: Channel | None = None
+    notification: int | None = None
+    recipient: str = ""  # the login as the log has it, whole
+    since: datetime | None = None
+    until: datetime | None = None  # not included
+    message: MessageId | None = None
+
+    @property
+    def is_active(self) -> bool:
+        return self != LogFilter()
+
+    def books(self, tenant: Tenant) -> Tally | None:
+        """The tally of the notification that was asked for."""
+        if self.notification is None:
+            return None
+        of_tenant = Tally.objects.filter(tenant=tenant)
+        return of_tenant.filter(origin_kind=NOTIFICATION, origin_id=self.notification).first()
+
+    def listing(self, tenant: Tenant, books: Tally | None = None) -> Listing:
+        """``books`` tell whether a page is found by walking the notification or by sorting."""
+        if self.notification is None:
+            return Listing(self._rows(tenant), self.states)
+        rare = books is not None and RARE * sum(books.states[s] for s in self.states) < books.total
+        few = bool(self.states) and rare
+        return Listing(self._rows(tenant), self.states, BY_PERSON, few)
+
+    def _rows(self, tenant: Tenant) -> DeliveryQuerySet:
+        rows = Delivery.objects.of(tenant)
+        if self.channel:
+            rows = rows.filter(channel=self.channel)
+        if self.notification is not None:
+            rows = rows.of_origin(NOTIFICATION, self.notification)
+        if self.recipient:
+            rows = rows.filter(recipient=self.recipient)
+        if self.since:
+            rows = rows.filter(created_at__gte=self.since)
+        if self.until:
+            rows = rows.filter(created_at__lt=self.until)
+        if self.message:
+            rows = rows.filter(pk=self.message.number)
+            if self.message.channel:
+                ends = (UUID(self.message.channel + digit * 20) for digit in "0f")
+                rows = rows.filter(channel__public_id__range=tuple(ends))
+        return rows
+
+    def as_json(self) -> dict[str, Any]:
+        """For the audit trail: what was asked for, without what was left empty."""
+        values = {
+            "states": [state.value for state in self.states],
+            "channel": self.channel.name if self.channel else "",
+            "notification": self.notification,
+            "recipient": self.recipient,
+            "from": self.since.isoformat() if self.since else "",
+            "to": self.until.isoformat() if self.until else "",
+            "message": str(self.message or ""),
+        }
+        return {name: value for name, value in values.items() if value}
+
+
+class LogForm(forms.Form):
+    """Reads a `LogFilter` and a `Place` from a query string; errors stand beside the fields."""
+
+    state = forms.MultipleChoiceField(
+        label="State",
+        choices=State.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "“%(value)s” is not a state."},
+    )
+    channel = forms.ModelChoiceField(
+        Channel.objects.none(),
+        required=False,
+        empty_label="Any",
+        error_messages={"invalid_choice": "There is no such channel."},
+    )
+    recipient = forms.CharField(required=False, max_length=254)
+    notification = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=BIGINT_MAX,
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"), "Enter a notification's number."
+        ),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "size": 8}),
+    )
+    message = MessageIdField(label="Message ID", required=False)
+    since = MomentField(label="From")
+    until = MomentField(label="To", late=True)
+    at = PlaceField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any], *, tenant: Tenant) -> None:
+        super().__init__(data, label_suffix="", auto_id="filter_%s")
+        channel = self.fields["channel"]
+        assert isinstance(channel, forms.ModelChoiceField)  # noqa: S101 - declared above
+        channel.queryset = Channel.objects.of(tenant)
+        for name in ("since", "until"):
+            field = self.fields[name]
+            assert isinstance(field, MomentField)  # noqa: S101 - declared above
+            field.prepare(tenant.zone, data.get(name))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        since, until = data.get("since"), data.get("until")
+        if since and until and until <= since:
+            self.add_error("until", "“To” must be later than “From”.")
+        return data
+
+    @property
+    def chosen(self) -> LogFilter:
+        """The filter; call it on a valid form only."""
+        data = self.cleaned_data
+        states = tuple(State(state) for state in data["state"])
+        return LogFilter(
+            states=states if len(states) < len(State) else (),
+            **{name: data[name] for name in _SAME},
+        )
+
+    @property
+    def place(self) -> Place:
+        return self.cleaned_data.get("at") or NEWEST
+
+
+_SAME = ("channel", "notification", "recipient", "since", "until", "message")

@@ -1,0 +1,181 @@
+"""The log, read by key: no page costs more for lying deep, and nothing is counted."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import F
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
+
+from channels_app.models import Delivery, State
+from channels_app.models.delivery import DeliveryQuerySet
+
+BIGINT_MAX = 2**63 - 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_MOMENT = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+
+_PLACE = re.compile(r"(older|newer)\.(-?[0-9]{1,19})\.([0-9]{1,19})")
+
+Key = tuple[datetime | int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A field, then the id: the columns with which the index that serves the reading ends."""
+
+    field: Literal["created_at", "recipient_id"]
+
+    def key(self, delivery: Delivery) -> Key:
+        return getattr(delivery, self.field), delivery.pk
+
+    def numbers(self, key: Key) -> str:
+        """Write a key as two numbers; a moment as microseconds since 1970."""
+        first, pk = key
+        if isinstance(first, datetime):
+            first = (first - EPOCH) // timedelta(microseconds=1)
+        return f"{first}.{pk}"
+
+    def read(self, first: int, pk: int) -> Key:
+        """Read two numbers; what is out of range lies at the end that it points to."""
+        if self.field == "created_at":
+            within = max(0, min(first, LAST_MOMENT))
+            return EPOCH + timedelta(microseconds=within), min(pk, BIGINT_MAX)
+        return min(first, BIGINT_MAX), min(pk, BIGINT_MAX)
+
+
+NEWEST_FIRST = Order("created_at")
+# Inside one notification: its people were taken by their id, so this is newest first as well, and
+# the constraint delivery_once holds the rows in this order.
+BY_PERSON = Order("recipient_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page lies: at one end of the log, or beside the row with a key."""
+
+    kind: Literal["newest", "oldest", "older", "newer"]
+    first: int = 0
+    pk: int = 0
+
+
+NEWEST, OLDEST = Place("newest"), Place("oldest")
+
+
+class PlaceField(forms.CharField):
+    """Reads a `Place` as `Page` writes it."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        if text == "oldest":
+            return OLDEST
+        if not (found := _PLACE.fullmatch(text)):
+            raise ValidationError("This page's link is damaged; here is the newest page.")
+        kind: Literal["older", "newer"] = "older" if found[1] == "older" else "newer"
+        return Place(kind, int(found[2]), int(found[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows, newest first, and the links beside them; an empty link leads nowhere."""
+
+    rows: list[Delivery]
+    newer: str = ""
+    older: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Deliveries in the log's order. ``states``: those wanted, none for all.
+
+    ``few``: all that match are to be looked up and sorted, as they are too few to be met soon on
+    a walk in order.
+    """
+
+    rows: DeliveryQuerySet
+    states: tuple[State, ...] = ()
+    order: Order = NEWEST_FIRST
+    few: bool = False
+
+    def page(self, place: Place, size: int) -> Page:
+        key = self.order.read(place.first, place.pk)
+        match place.kind:
+            case "newest":
+                found = self.take(size + 1)
+                return self._page(found[:size], more=len(found) > size, newest=True)
+            case "older":
+                found = self.take(size + 1, beside=key)
+                return self._page(found[:size], more=len(found) > size, newest=not found)
+            case "newer":
+                found = self.take(size + 1, beside=key, upwards=True)
+                if len(found) <= size:  # the top: fill the page instead of showing a rest
+                    return self.page(NEWEST, size)
+                return self._page(found[size - 1 :: -1], more=True, newest=False)
+            case "oldest":
+                found = self.take(size + 1, upwards=True)
+                return self._page(found[:size][::-1], more=False, newest=len(found) <= size)
+
+    def walk(self, size: int) -> Iterator[list[Delivery]]:
+        """All of it, newest first, ``size`` rows at a time; each is a query of its own."""
+        key = None
+        while rows := self.take(size, beside=key):
+            yield rows
+            key = self.order.key(rows[-1])
+
+    def take(
+        self, number: int, *, beside: Key | None = None, upwards: bool = False
+    ) -> list[Delivery]:
+        """The next rows below ``beside``, or above it; from the end of the log without it.
+
+        Channels are looked up apart: rows share the few there are instead of each making its own.
+        """
+        sign = "" if upwards else "-"
+        in_order = f"{sign}{self.order.field}", f"{sign}pk"
+
+        def nearest(rows: DeliveryQuerySet) -> DeliveryQuerySet:
+            if beside is not None:
+                beyond = TupleGreaterThan if upwards else TupleLessThan
+                bound = f"{self.order.field}__{'gte' if upwards else 'lte'}"
+                # The bound says nothing new; SQLite, for which Django spells the pair out, finds
+                # its place in the index by it.
+                rows = rows.filter(
+                    beyond(Tuple(F(self.order.field), F("pk")), beside), **{bound: beside[0]}
+                )
+            return rows.order_by(*in_order)
+
+        if len(self.states) < 2 or self.order is BY_PERSON:
+            rows = self.rows.filter(state__in=self.states) if self.states else self.rows
+            found = nearest(rows)
+            if self.few:  # an expression hides the order from the index that would be walked
+                by = F(self.order.field) + 0
+                found = found.order_by(by.asc() if upwards else by.desc(), in_order[1])
+            return list(found.prefetch_related("channel")[:number])
+        # Several states: the nearest of each, by the index that has the state before the time.
+        # Asked for at once, the database would walk all rows between the few that match.
+        each = [
+            Delivery.objects.filter(
+                pk__in=nearest(self.rows.filter(state=state)).values("pk")[:number]
+            )
+            .order_by()
+            .values_list(self.order.field, "pk")
+            for state in self.states
+        ]
+        keys = each[0].union(*each[1:], all=True).order_by(*in_order)[:number]
+        pks = [pk for _, pk in keys]
+        by_pk = Delivery.objects.prefetch_related("channel").in_bulk(pks)
+        return [by_pk[pk] for pk in pks]
+
+    def _page(self, rows: list[Delivery], *, more: bool, newest: bool) -> Page:
+        return Page(
+            rows=rows,
+            newer="" if newest else self._link("newer", rows[:1]),
+            older=self._link("older", rows[-1:]) if more else "",
+        )
+
+    def _link(self, kind: str, row: list[Delivery]) -> str:
+        return f"{kind}.{self.order.numbers(self.order.key(row[0]))}" if row else ""
