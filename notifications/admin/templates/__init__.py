@@ -1,0 +1,3 @@
+from notifications.admin.templates.editor import TemplateAdmin
+
+__all__ = ["TemplateAdmin"]

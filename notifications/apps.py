@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    name = "notifications"
+    verbose_name = "Notifications"
+
+    def ready(self) -> None:
+        from notifications import signals  # noqa: F401 - connects what the lower floor tells us
+        from notifications.vendors.luma import client  # noqa: F401 - registers its channel kind

@@ -1,0 +1,35 @@
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from notifications.demo.credentials import credentials
+from notifications.demo.world import NotADemo, build
+
+
+class Command(BaseCommand):
+    help = "Make the demo, or complete it, and print how to get in. Refuses a real installation."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="Print credentials for scripts.")
+        parser.add_argument(
+            "--callback-url", metavar="URL", help="Where the webhook channel posts."
+        )
+
+    def handle(self, *, callback_url: str | None, **options: Any) -> None:
+        try:
+            tenant = build(callback_url=callback_url, base_url=settings.BASE_URL)
+        except NotADemo as error:
+            raise CommandError(str(error)) from error
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        known = credentials(tenant)
+        if options["json"]:
+            self.stdout.write(json.dumps(known, indent=2, ensure_ascii=False))
+            return
+        person = known["recipients"][0]
+        self.stdout.write(f"Address   {known['base_url']}/admin/")
+        self.stdout.write(f"Login     admin, password {known['admin']['password']}")
+        self.stdout.write(f"Chat      {person['login']}: {person['chat_url']}")

@@ -1,0 +1,148 @@
+import json
+import sys
+import time
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.dateparse import parse_datetime
+
+from channels_app.models import Channel, Tally
+from notifications.audience import Audience
+from notifications.composing import Draft, NotComposable
+from notifications.models import ORIGIN, Notification, Stage, Template
+from notifications.services import notify
+from project.access.audit import Actor
+from project.access.models import Tenant
+
+ENDED = (Stage.DONE, Stage.CANCELLED)
+
+
+class Command(BaseCommand):
+    help = "Send a message from a shell or cron, as the compose page does."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--to", nargs="+", metavar="LOGIN", default=[])
+        parser.add_argument("--role", nargs="+", metavar="CODE", type=int, default=[])
+        parser.add_argument("--everyone", action="store_true")
+        parser.add_argument("--channel", metavar="NAME", help="Default: each one's last used.")
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--text", help="The message; variables are filled in.")
+        what.add_argument("--template", type=int, metavar="ID", help="A template's number.")
+        parser.add_argument("--message", default="", help="The value of @request.message.")
+        parser.add_argument(
+            "--value", action="append", default=[], metavar="NAME=VALUE", help="Of @event.NAME."
+        )
+        parser.add_argument("--title", default="", help="For the console; the e-mail's subject.")
+        parser.add_argument("--at", metavar="TIME", help="ISO 8601; the tenant's clock.")
+        parser.add_argument("--repeat", default="", metavar="RULE", help="An RFC 5545 rule.")
+        parser.add_argument("--tenant", metavar="NAME", help="Needed where there are several.")
+        parser.add_argument("--key", default="", help="Idempotency key: the same one sends once.")
+        parser.add_argument("--wait", action="store_true", help="Until every delivery is settled.")
+        parser.add_argument("--json", action="store_true", help="Print the outcome as JSON.")
+
+    def handle(self, **options: Any) -> None:
+        tenant = self._tenant(options["tenant"])
+        draft = self._draft(tenant, options)
+        try:
+            notification = notify(
+                tenant, draft, by=Actor.hub("notify command"), key=options["key"][:64]
+            )
+        except NotComposable as error:
+            lines = [f"{name}: {text}" for name, texts in error.errors.items() for text in texts]
+            raise CommandError("\n".join(lines)) from error
+        if options["wait"]:
+            self._wait(notification, show=sys.stderr.isatty())
+        self._report(notification, options)
+
+    def _tenant(self, name: str | None) -> Tenant:
+        tenants = Tenant.objects.all() if name is None else Tenant.objects.filter(name=name)
+        match list(tenants[:2]):
+            case [tenant]:
+                return tenant
+            case []:
+                raise CommandError(f"There is no tenant {name!r}." if name else "No tenant yet.")
+            case _:
+                raise CommandError("There are several tenants: say which with --tenant NAME.")
+
+    def _draft(self, tenant: Tenant, options: dict[str, Any]) -> Draft:
+        channel = template = None
+        if options["channel"]:
+            channel = Channel.objects.of(tenant).filter(name=options["channel"]).first()
+            if channel is None:
+                raise CommandError(f"There is no channel {options['channel']!r}.")
+        if options["template"] is not None:
+            found = Template.objects.of(tenant).in_use().filter(number=options["template"]).first()
+            if found is None:
+                raise CommandError(f"There is no template {options['template']}.")
+            template = found.current
+        return Draft(
+            audience=Audience(
+                everyone=options["everyone"],
+                contacts=tuple(options["to"]),
+                roles=tuple(options["role"]),
+            ),
+            title=options["title"],
+            template=template,
+            body=options["text"] or "",
+            message=options["message"],
+            event=dict(_pair(given) for given in options["value"]),
+            channel=channel,
+            send_at=_moment(options["at"], tenant.zone),
+            repeat=options["repeat"],
+            time_zone=tenant.time_zone,
+        )
+
+    def _wait(self, notification: Notification, *, show: bool) -> None:
+        """Wait until it has ended; a series never does, so its first occurrence is waited for."""
+        while True:
+            notification.refresh_from_db()
+            if notification.stage in ENDED or notification.is_series:
+                break
+            if show:
+                self.stderr.write(_bar(notification), ending="")
+                self.stderr.flush()
+            time.sleep(0.25)
+        if show:
+            self.stderr.write(_bar(notification))
+
+    def _report(self, notification: Notification, options: dict[str, Any]) -> None:
+        books = Tally.objects.filter(origin_kind=ORIGIN, origin_id=notification.pk).first()
+        states = {state: count for state, count in books.states.items() if count} if books else {}
+        total = sum(states.values())
+        if options["json"]:
+            outcome = {"notification": notification.pk, "total": total, "states": states}
+            self.stdout.write(json.dumps(outcome))
+        elif options["wait"]:
+            words = ", ".join(f"{count:,} {state}" for state, count in states.items())
+            self.stdout.write(f"Notification {notification.pk}: {total:,} people: {words}.")
+        else:
+            self.stdout.write(f"Notification {notification.pk} is on its way.")
+
+
+def _bar(notification: Notification) -> str:
+    books = Tally.objects.filter(origin_kind=ORIGIN, origin_id=notification.pk).first()
+    total, waiting = (books.total, books.open) if books else (0, 0)
+    done = total - waiting
+    filled = 30 * done // total if total else 0
+    return f"\r[{'#' * filled}{'.' * (30 - filled)}] {done:,} of {total:,} "
+
+
+def _pair(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise CommandError(f"--value {given!r}: write NAME=VALUE.")
+    return name, value
+
+
+def _moment(text: str | None, zone: ZoneInfo) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = parse_datetime(text)
+    except ValueError as error:
+        raise CommandError(f"--at {text!r}: {error}.") from error
+    if moment is None:
+        raise CommandError(f"--at {text!r}: write a time such as 2026-11-23T07:30.")
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

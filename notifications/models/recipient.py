@@ -1,0 +1,182 @@
+from collections.abc import Collection
+from typing import Self
+from zoneinfo import ZoneInfo
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from channels_app.models import Channel
+from channels_app.models.channel import Kind
+from project.access.models import Tenant
+from project.access.models.tenant import known_zone
+
+EVERY_KIND = "*"
+
+
+class Role(models.Model):
+    """A numbered group of people: Luma's -1 to -5 and the tenant's own, from 1."""
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="roles")
+    code = models.IntegerField(help_text=_("Luma's are -1 to -5; a tenant's own are above 0."))
+    name = models.CharField(max_length=80)
+
+    class Meta:
+        ordering = ["tenant", "-code"]
+        constraints = [
+            models.UniqueConstraint(
+                name="role_code_once",
+                fields=["tenant", "code"],
+                violation_error_message=_("A role with this code exists."),
+            ),
+            models.CheckConstraint(
+                name="role_code_not_zero",
+                condition=~Q(code=0),
+                violation_error_message=_("0 means everyone and can't be a role's code."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.code})"
+
+
+class RecipientQuerySet(models.QuerySet["Recipient"]):
+    def of(self, tenant: Tenant) -> Self:
+        return self.filter(tenant=tenant)
+
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+    def named(self, logins: Collection[str]) -> Self:
+        """Those with one of these login ids, whatever the case."""
+        plain = {login.strip() for login in logins}
+        # SQLite lowers ASCII letters only, so a login with other capitals has two forms to look
+        # for; as it is written it is found in either.
+        ascii_lower = {login.encode().lower().decode() for login in plain}
+        return self.annotate(_key=Lower("login")).filter(
+            _key__in={login.lower() for login in plain} | ascii_lower
+        )
+
+    def holding(self, codes: Collection[int]) -> Self:
+        """Those who hold at least one of these roles, each once."""
+        held = Recipient.roles.through.objects.filter(
+            recipient=OuterRef("pk"), role__code__in=codes, role__tenant=OuterRef("tenant")
+        )
+        return self.filter(Exists(held))
+
+    def opted_out_of(self, kind: str) -> Self:
+        out = OptOut.objects.filter(recipient=OuterRef("pk"), kind__in=[kind, EVERY_KIND])
+        return self.filter(Exists(out))
+
+    def with_address(self, kind: str) -> Self:
+        has = Address.objects.filter(recipient=OuterRef("pk"), kind=kind)
+        return self.filter(Exists(has))
+
+
+class Recipient(models.Model):
+    """A person who gets messages, known by a login id."""
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="recipients")
+    login = models.CharField(max_length=254, help_text=_("Unique in the tenant, in any case."))
+    name = models.CharField(max_length=150, blank=True)
+    locale = models.CharField(
+        max_length=35, blank=True, help_text=_("BCP 47; empty is the tenant's.")
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, validators=[known_zone], help_text=_("Empty is the tenant's.")
+    )
+    is_active = models.BooleanField(default=True, help_text=_("People at rest get nothing."))
+    roles = models.ManyToManyField(Role, blank=True, related_name="recipients")
+    last_channel = models.ForeignKey(
+        Channel,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("The channel this person used last; “last used channel” sends there."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = RecipientQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["login"]
+        permissions = [
+            ("import_recipient", "Can import recipients"),
+            ("export_recipient", "Can export recipients"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                "tenant",
+                Lower("login"),
+                name="recipient_login_once",
+                violation_error_message=_("A recipient with this login exists."),
+            ),
+            # "0" is Luma's word for everyone, a comma parts the ids.
+            models.CheckConstraint(
+                name="recipient_login_plain",
+                condition=~Q(login__in=["", "0"]) & ~Q(login__contains=","),
+                violation_error_message=_("A login is not empty, not 0 and has no comma."),
+            ),
+        ]
+        indexes = [
+            # Read by the expansion of an audience, which walks a tenant's people by key.
+            models.Index(
+                name="recipient_walk", fields=["tenant", "id"], condition=Q(is_active=True)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.login
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone or self.tenant.time_zone)
+
+
+class Address(models.Model):
+    """Where a person is reached over one kind of channel."""
+
+    recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="addresses")
+    kind = models.CharField(max_length=16, choices=Kind)
+    value = models.CharField(max_length=254)
+
+    class Meta:
+        verbose_name_plural = _("addresses")
+        constraints = [
+            models.UniqueConstraint(
+                name="address_one_per_kind",
+                fields=["recipient", "kind"],
+                violation_error_message=_("This person has an address of this kind."),
+            ),
+            models.CheckConstraint(name="address_not_empty", condition=~Q(value="")),
+        ]
+        indexes = [models.Index(name="address_value", fields=["kind", "value"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.value}"
+
+
+class OptOut(models.Model):
+    """A person's wish to get nothing over one kind of channel, or over any."""
+
+    recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="opt_outs")
+    kind = models.CharField(
+        max_length=16, choices=[*Kind.choices, (EVERY_KIND, _("Every channel"))]
+    )
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("opt-out")
+        constraints = [
+            models.UniqueConstraint(
+                name="optout_once",
+                fields=["recipient", "kind"],
+                violation_error_message=_("This opt-out stands already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient_id} not by {self.kind}"

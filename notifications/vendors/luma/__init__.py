@@ -1,0 +1,1 @@
+"""Luma Notification: the route that Luma's callers use, and the channel that calls a Luma."""
