@@ -1,10 +1,12 @@
 """What a person sees when a request can't be answered: plain words, one way on.
 
-Vendors' routes answer in their own dialect and don't come here.
+Vendors' routes answer in their own dialect. What Django refuses before their views are asked
+comes here; a view class with a method ``in_dialect(status, sentence)`` words it then.
 """
 
 from django.conf import settings
 from django.core.exceptions import (
+    DisallowedHost,
     RequestDataTooBig,
     TooManyFieldsSent,
     TooManyFilesSent,
@@ -13,21 +15,27 @@ from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
+from django.urls import Resolver404, resolve
 
 MANY = (TooManyFieldsSent, TooManyFilesSent)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400; says why when the form was too large or cut off."""
+    """Answer 400; says why when the form was too large, cut off, or for another host."""
     reason = ""
-    if isinstance(exception, RequestDataTooBig):
+    if isinstance(exception, DisallowedHost):
+        reason = "This host name is not served here."
+    elif isinstance(exception, RequestDataTooBig):
         limit = filesizeformat(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         reason = f"It was too large: a form may hold {limit}."
     elif isinstance(exception, MANY):
         reason = "It had too many fields or files."
     elif isinstance(exception, MultiPartParserError):
         reason = "It arrived incomplete."
-    return render(request, "400.html", {"reason": reason}, status=400)
+    sentence = reason or "The request can't be read."
+    return _in_dialect(request, 400, sentence) or render(
+        request, "400.html", {"reason": reason}, status=400
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -47,3 +55,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "403_csrf.html", status=403)
+
+
+def _in_dialect(request: HttpRequest, status: int, sentence: str) -> HttpResponse | None:
+    """Return the answer as the route's own view words it; None: it is a page for people."""
+    try:
+        view = getattr(resolve(request.path_info).func, "view_class", None)
+    except Resolver404:
+        return None
+    return view.in_dialect(status, sentence) if hasattr(view, "in_dialect") else None

@@ -11,6 +11,14 @@ def test_an_address_that_leads_nowhere(client):
     assert "This address leads nowhere" in response.content.decode()
 
 
+@pytest.mark.parametrize("path", ["/admin/login/", "/nowhere/"])
+def test_a_host_that_is_not_served(path, monkeypatch):
+    monkeypatch.setattr(settings, "ALLOWED_HOSTS", ["carillon.example"])
+    response = Client(headers={"Host": "evil.example"}).get(path)
+    assert response.status_code == 400
+    assert "This host name is not served here." in response.content.decode()
+
+
 def test_a_form_that_is_too_large_is_told_so(client_as):
     body = "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
     response = client_as("Administrator").post("/admin/access/apiclient/add/", {"name": body})

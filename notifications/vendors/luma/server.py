@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from django.http import JsonResponse
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
@@ -71,6 +72,11 @@ class NotifyLumaUser(APIView):
         if _wants_minimal(request) and not remarks:
             return Response(status=204, headers={"Preference-Applied": "return=minimal"})
         return Response(envelope(200, errors=remarks, data="success"))
+
+    @staticmethod
+    def in_dialect(status: int, sentence: str) -> JsonResponse:
+        """Return what is answered where Django refuses before the view (project/errors.py)."""
+        return JsonResponse(envelope(status, errors=[sentence]), status=status)
 
     def get_exception_handler(self) -> Callable[[Exception, Mapping[str, Any]], Response]:
         return in_envelope

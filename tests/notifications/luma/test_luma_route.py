@@ -52,6 +52,18 @@ def test_no_other_path_is_the_route(people, post, path):
     assert not Notification.objects.exists()
 
 
+def test_a_host_that_is_not_served_is_refused_in_the_envelope(people, token, settings):
+    settings.ALLOWED_HOSTS = ["carillon.example"]
+    response = Client(headers={"Host": "evil.example", "Authorization": f"Bearer {token}"}).post(
+        PATH, SEED, content_type="application/json"
+    )
+    answer = response.json()
+    assert (response.status_code, answer["status"]) == (400, 400)
+    assert list(answer) == KEYS
+    assert answer["errors"] == ["This host name is not served here."]
+    assert not Notification.objects.exists()
+
+
 def test_the_audit_trail_says_who_called_and_from_where(people, post, token):
     Client(REMOTE_ADDR="192.0.2.7").post(
         PATH, SEED, content_type="application/json", headers={"Authorization": f"Bearer {token}"}
