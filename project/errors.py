@@ -4,6 +4,8 @@ Vendors' routes answer in their own dialect. What Django refuses before their vi
 comes here; a view class with a method ``in_dialect(status, sentence)`` words it then.
 """
 
+from collections.abc import Callable
+
 from django.conf import settings
 from django.core.exceptions import (
     DisallowedHost,
@@ -63,4 +65,5 @@ def _in_dialect(request: HttpRequest, status: int, sentence: str) -> HttpRespons
         view = getattr(resolve(request.path_info).func, "view_class", None)
     except Resolver404:
         return None
-    return view.in_dialect(status, sentence) if hasattr(view, "in_dialect") else None
+    word: Callable[[int, str], HttpResponse] | None = getattr(view, "in_dialect", None)
+    return word(status, sentence) if word else None

@@ -13,10 +13,9 @@ from channels_app.models import Attempt, Delivery
 from channels_app.payload import plain_text
 from project.access.audit import Actor, record
 from project.access.models import Tenant
+from project.spreadsheet import protect
 
 CHUNK = 500  # rows a query; at 40,000 characters each, the most that is held is some 20 MB
-# A spreadsheet takes a cell that begins like this for a formula (OWASP, "CSV Injection").
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = (
     "message_id",
     "number",
@@ -51,11 +50,6 @@ def export(chosen: LogFilter, *, tenant: Tenant, by: Actor, bom: bool) -> Iterat
     """
     record(by, "log.export", tenant=tenant, filters=chosen.as_json())
     return _chunks(chosen.listing(tenant), bom=bom)
-
-
-def safe(text: str) -> str:
-    """Keep a spreadsheet from calculating a text that someone else wrote."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _chunks(listing: Listing, *, bom: bool) -> Iterator[bytes]:
@@ -95,20 +89,20 @@ def _row(delivery: Delivery, last: Last) -> tuple[str | int, ...]:
         delivery.public_id,
         delivery.pk,
         _utc(delivery.created_at),
-        safe(delivery.origin_kind),
+        protect(delivery.origin_kind),
         delivery.origin_id,
-        safe(delivery.recipient),
-        safe(delivery.address),
-        safe(delivery.channel.name),
+        protect(delivery.recipient),
+        protect(delivery.address),
+        protect(delivery.channel.name),
         delivery.channel.kind,
         delivery.state,
         delivery.attempt_count,
         *last,
-        safe(delivery.reason),
-        safe(delivery.vendor_id),
+        protect(delivery.reason),
+        protect(delivery.vendor_id),
         _utc(delivery.settled_at) if delivery.settled_at else "",
         _utc(delivery.deadline),
-        safe(_text(delivery.payload)),
+        protect(_text(delivery.payload)),
     )
 
 

@@ -9,9 +9,9 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
 from notifications.models import Recipient
-from notifications.people.cells import protect
 from notifications.people.particulars import Particulars, particulars_of
 from notifications.people.rows import COLUMNS
+from project.spreadsheet import protect
 
 BATCH = 2_000
 XLSX_ROWS_MAX = 50_000  # some twenty seconds of writing

@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 
 from channels_app.models.channel import Kind
 from notifications.people import rules
-from notifications.people.cells import Cell, Fault, unprotect
+from notifications.people.cells import Cell, Fault
+from project.spreadsheet import unprotect
 
 COLUMNS = (
     *("login", "name", "locale", "time_zone", "roles", "active"),

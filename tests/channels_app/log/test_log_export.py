@@ -86,7 +86,7 @@ def test_a_delivery_not_tried_yet_leaves_cells_empty(auditor, make_delivery):
     assert {row[name] for name in empty} == {""}
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\uff1d", "\t", "\r", "\n", "'="])
 def test_no_cell_that_someone_wrote_begins_a_formula(auditor, make_delivery, tenant, first):
     evil = f"{first}HYPERLINK(1)"
     make_delivery(

@@ -2,11 +2,8 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from notifications.people.cells import protect, unprotect
 from project.access.models import AuditEntry
 
 EXPORT = "/admin/notifications/recipient/export/"
@@ -46,7 +43,7 @@ def test_an_export_holds_every_column(admin_client, make_person):
     }
 
 
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d"])
 def test_no_exported_text_begins_like_a_formula(admin_client, make_person, sign):
     make_person(f"{sign}login", name=f"{sign}cmd|'/C calc'!A0", addresses={"chat": f"{sign}1"})
     [row] = read(admin_client.post(EXPORT, {"format": "0"}))
@@ -63,12 +60,6 @@ def test_what_is_exported_comes_in_again_unchanged(admin_client, check, make_per
     exported = b"".join(admin_client.post(EXPORT, {"format": kind}).streaming_content)
     report = check(exported).context["result"].report
     assert dict(report.counts) == {"unchanged": 3}
-
-
-@given(st.text(max_size=12) | st.from_regex(r"'*[=+\-@\t\r].*", fullmatch=True))
-def test_a_protected_text_comes_back_as_it_was(text):
-    assert unprotect(protect(text)) == text
-    assert not protect(text).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
 def test_a_workbook_holds_texts_and_no_formulas(admin_client, make_person):
