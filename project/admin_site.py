@@ -12,13 +12,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.utils import timezone
 
-from project import console
 from project.access.audit import record
 from project.access.current import actor_of, tenant_of
 from project.access.forms import SignInForm
 from project.access.models import Tenant, User
 from project.navigation import navigation
 from project.overview import overview
+from project.tenant_menu import may_switch, switch_tenant
 
 TENANTS_OFFERED = 100
 # Models that get no pages. django-q2's schedules run any dotted path that is typed in, its lists
@@ -53,8 +53,7 @@ class CarillonAdminSite(AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
-            path("pulse/", console.pulse, name="pulse"),
-            path("work-in/", self.admin_view(console.switch_tenant), name="switch_tenant"),
+            path("work-in/", self.admin_view(switch_tenant), name="switch_tenant"),
             *super().get_urls(),
         ]
 
@@ -100,9 +99,7 @@ class CarillonAdminSite(AdminSite):
             **super().each_context(request),
             "navigation": navigation(request),
             "tenant": _tenant(request),
-            "tenants": Tenant.objects.all()[:TENANTS_OFFERED]
-            if console.may_switch(request)
-            else (),
+            "tenants": Tenant.objects.all()[:TENANTS_OFFERED] if may_switch(request) else (),
         }
 
     def index(

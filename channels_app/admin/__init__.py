@@ -1,3 +1,3 @@
-from channels_app.admin import channels, deliveries
+from channels_app.admin import channels, deliveries, overview
 
-__all__ = ["channels", "deliveries"]
+__all__ = ["channels", "deliveries", "overview"]

@@ -1,3 +1,3 @@
-from notifications.admin import notifications, people, templates
+from notifications.admin import notifications, overview, people, templates
 
-__all__ = ["notifications", "people", "templates"]
+__all__ = ["notifications", "overview", "people", "templates"]

@@ -36,8 +36,8 @@ def test_what_is_being_sent_shows_how_far_it_is(client_as, notification):
     html = text_of(client_as("Auditor"))
     assert "80,204 of 100,000" in html
     assert "delivered 61,204" in html
-    assert '<rect class="bar-part state-delivered" x="0" width="612" height="1"/>' in html
-    assert '<rect class="bar-part state-sent" x="612" width="170" height="1"/>' in html
+    assert '<rect class="bar-part state-delivered" x="0.0" width="612.04" height="1"/>' in html
+    assert '<rect class="bar-part state-sent" x="612.04" width="170.16" height="1"/>' in html
 
 
 def test_nothing_under_way_is_said_in_words(client_as):

@@ -113,7 +113,7 @@ def test_the_pulse_says_how_many_of_the_tenants_deliveries_wait(client_as, tenan
     for number, (owner, states) in enumerate(books):
         Tally.objects.create(tenant=owner, origin_kind="test", origin_id=number, **states)
     ensure_schedules()
-    html = client_as("Agent").get("/admin/pulse/").content.decode()
+    html = client_as("Agent").get("/pulse/").content.decode()
     assert "delivering" in html
     assert "1,234 waiting" in html
 
@@ -129,15 +129,15 @@ def test_the_pulse_reads_open_origins_by_their_index(tenant, django_assert_num_q
 
 def test_the_pulse_says_when_no_worker_moves_the_clock_on(client_as):
     browser = client_as("Agent")
-    assert "workers at rest" in browser.get("/admin/pulse/").content.decode()
+    assert "workers at rest" in browser.get("/pulse/").content.decode()
     ensure_schedules()
-    assert "workers at rest" not in browser.get("/admin/pulse/").content.decode()
+    assert "workers at rest" not in browser.get("/pulse/").content.decode()
     with time_machine.travel(timezone.now() + timedelta(minutes=10)):
-        assert "workers at rest" in browser.get("/admin/pulse/").content.decode()
+        assert "workers at rest" in browser.get("/pulse/").content.decode()
 
 
 def test_the_pulse_stops_asking_once_signed_out(db):
-    response = Client().get("/admin/pulse/")
+    response = Client().get("/pulse/")
     assert response.status_code == 286  # htmx: swap this in and ask no more
     assert 'href="/admin/login/"' in response.content.decode()
 
