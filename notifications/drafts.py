@@ -168,8 +168,13 @@ def _check_content(draft: Draft, tenant: Tenant, errors: dict[str, list[str]]) -
         source, values = draft.source(), draft.values(tenant)
         if missing := _without_value(source, values):
             errors["event"].append(f"No value for {_listed(['@' + name for name in missing])}.")
-        elif (bound := source.bind(values)).is_constant:
-            bound.render({})  # what all will get is looked at now, not when it is sent
+            return
+        # What all will get is looked at now, not when it is sent.
+        bound = source.bind(values)
+        if bound.is_constant:
+            bound.render({})
+        else:
+            bound.check_fixed()
     except ContentError as error:
         errors[place].extend(error.messages)
 

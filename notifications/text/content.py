@@ -88,6 +88,16 @@ class ContentSource:
         bound = tuple((path, program.bind(values)) for path, program in self.programs)
         return type(self)(self.kind, bound)
 
+    def check_fixed(self) -> None:
+        """Raise ContentError where what is the same for everyone is overlong by itself."""
+        errors = {
+            path: [problem]
+            for path, program in self.programs
+            if not is_url_field(path) and (problem := string_problem(path, program.fixed))
+        }
+        if errors:
+            raise ContentError(errors)
+
     def render(self, values: Mapping[str, str], time_zone: tzinfo | None = None) -> Payload:
         """Return the payload for one recipient.
 

@@ -72,6 +72,11 @@ class Program:
         return tuple(piece for piece in self.pieces if isinstance(piece, Slot))
 
     @property
+    def fixed(self) -> str:
+        """What of the result is certain: the text around the gaps."""
+        return "".join(self._template)
+
+    @property
     def is_constant(self) -> bool:
         return not self._slots
 

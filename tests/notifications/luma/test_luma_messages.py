@@ -104,8 +104,9 @@ def test_a_retired_template_is_refused(people, post, tenant):
     assert refusal(post(request(template_id=number))).startswith("template_id: There is no")
 
 
-def test_a_message_that_makes_a_template_too_long_is_refused(people, post, tenant):
-    number = template(tenant, "News: @request.message")
+@pytest.mark.parametrize("body", ["News: @request.message", "Hi @recipient.name, @request.message"])
+def test_a_message_that_makes_a_template_too_long_is_refused(people, post, tenant, body):
+    number = template(tenant, body)
     assert "40,000" in refusal(post(request(template_id=number, message="x" * 40_000)))
 
 
