@@ -8,6 +8,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.test import Client
+from playwright.sync_api import expect
 
 from project.access.models import Tenant, User
 
@@ -76,6 +77,9 @@ def _forget() -> None:
 
 
 # --- a real browser -----------------------------------------------------------------------------
+expect.set_options(timeout=20_000)  # milliseconds; a busy machine is no reason to fail
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     quiet = ("background-networking", "component-update", "quic", "sync")

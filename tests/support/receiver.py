@@ -41,7 +41,8 @@ class Received:
 class Answer:
     """What to say to one request.
 
-    ``delay`` is in seconds. ``drop`` closes the connection without a word; ``raw`` goes out as it
+    ``delay`` is in seconds; ``until`` is asked again and again, and nothing is said before it is
+    true. ``drop`` closes the connection without a word; ``raw`` goes out as it
     is instead of an HTTP answer, after which the connection is closed; ``drip`` sends a byte each
     so many seconds.
     """
@@ -50,6 +51,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = OK_BODY
     delay: float = 0.0
+    until: Callable[[], bool] | None = None
     drop: bool = False
     raw: bytes | None = None
     drip: float = 0.0
@@ -206,13 +208,15 @@ class _Connection(asyncio.Protocol):
         method, path, _ = first.split(" ")
         request = Received(method, path, headers, rest[:length], datetime.now(UTC))
         answer = self._receiver.take(request)
-        if answer.delay or answer.drip:
+        if answer.delay or answer.until or answer.drip:
             self._receiver.later(self._later(request, answer))
         else:
             self._say(request, answer)
 
     async def _later(self, request: Received, answer: Answer) -> None:
         await asyncio.sleep(answer.delay)
+        while answer.until and not answer.until():
+            await asyncio.sleep(0.02)
         if not answer.drip:
             self._say(request, answer)
             return

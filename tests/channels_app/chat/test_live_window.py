@@ -87,7 +87,7 @@ def test_what_a_visible_window_shows_is_read(page, url, channel):
     expect(page).to_have_title("Acme Utilities")
     message.refresh_from_db()
     assert message.read_at
-    expect(page.locator(".chat-new")).to_have_count(0, timeout=8000)
+    expect(page.locator(".chat-new")).to_have_count(0)
 
 
 def test_a_hidden_tab_asks_nothing_and_reads_nothing_until_it_is_seen(page, url, channel):
@@ -211,7 +211,7 @@ def test_a_lost_connection_is_said_and_comes_back(page, url, channel, context: B
     expect(page.get_by_role("status")).to_have_text("Not connected, trying again")
     context.set_offline(False)
     say(channel, "back again")
-    expect(page.get_by_text("back again")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("back again")).to_be_visible()
     expect(page.get_by_role("status")).to_have_text("Live")
 
 
@@ -230,7 +230,7 @@ def test_a_flood_keeps_the_page_small_and_the_rest_within_reach(page, url, chann
     expect(page.get_by_role("status")).to_have_text("Live")
     for number in range(420):
         say(channel, f"flood {number:03}")
-    expect(page.get_by_text("flood 419")).to_be_in_viewport(timeout=15_000)
+    expect(page.get_by_text("flood 419")).to_be_in_viewport()
     assert page.locator(".chat-message").count() <= 300
     first = page.locator(".chat-message").first.inner_text()
     page.get_by_role("link", name="Earlier messages").click()
