@@ -22,7 +22,8 @@ from notifications.composing import (
     draft_of,
     problems,
 )
-from notifications.models import ORIGIN, Address, Notification, Recipient, Stage
+from notifications.models import ORIGIN, Address, Notification, OptOut, Recipient, Stage
+from notifications.models.recipient import EVERY_KIND
 from notifications.rendering import render_for, source_of, values_of
 from notifications.schedule import AHEAD
 from notifications.text.recurrence import RecurrenceError
@@ -59,7 +60,8 @@ def submit(notification: Notification, *, by: Actor) -> Notification:
 def approve(notification: Notification, *, by: Actor, digest: str) -> Notification:
     """Release what another person composed, provided it still is what the approver saw.
 
-    Raises NotPossible: wrong stage, own work, or ``digest`` is not this notification's.
+    Raises NotPossible: wrong stage, own work, or ``digest`` is not this notification's; and
+    NotComposable for what it names but has gone since.
     """
     with transaction.atomic():
         row = _locked(notification, Stage.SUBMITTED, "This is not waiting for approval.")
@@ -67,6 +69,7 @@ def approve(notification: Notification, *, by: Actor, digest: str) -> Notificati
             raise NotPossible("What one composed, another approves.")
         if not digest == row.digest == digest_of(row):
             raise NotPossible("This is no longer what you looked at; look again.")
+        _check(row)
         _release(row, by=by)
         record(by, "notification.approve", tenant=row.tenant, target=row, digest=row.digest)
     return row
@@ -152,13 +155,15 @@ def stop(notification: Notification, *, by: Actor) -> Notification:
     """Stop it, whether it waits or is being sent; what is under way ends as it ends.
 
     Nothing more is claimed from the commit on; the queued rows are cancelled in the background.
-    With a series, the occurrences that are being sent stop too. Raises NotPossible when it has
-    ended already.
+    With a series, the occurrences that are being sent stop too. Raises NotPossible when it was
+    not released yet, or has ended already.
     """
     with transaction.atomic():
         row = _row(notification)
         if row.stage in (Stage.DONE, Stage.CANCELLED):
             raise NotPossible("This has ended already.")
+        if row.stage not in (Stage.SCHEDULED, Stage.SENDING):
+            raise NotPossible("This was not released yet, so there is nothing to stop.")
         under_way = row.occurrences.sending().order_by("pk").select_for_update(of=("self",))
         for each in [row, *under_way]:
             now = timezone.now()
@@ -173,10 +178,10 @@ def stop(notification: Notification, *, by: Actor) -> Notification:
 def send_test(
     notification: Notification, recipient: Recipient, *, by: Actor, channel: Channel | None = None
 ) -> Delivery:
-    """Send it to one person at once, outside its books.
+    """Send it to one person at once, outside its books; the caller has checked the right to.
 
     The same test, asked for again within seconds, is the first one. Raises NotComposable,
-    NotPossible, ContentError.
+    NotPossible (also for who opted out), ContentError.
     """
     with transaction.atomic():
         row = _row(notification)
@@ -193,9 +198,13 @@ def send_test(
 
 
 def _test_delivery(row: Notification, recipient: Recipient, channel: Channel | None) -> Delivery:
-    route = channel or row.channel or recipient.last_channel or default_channel(row.tenant)
+    route = channel or route_to(recipient, row.tenant, row.channel)
     if route is None:
         raise NotPossible("There is no channel to send it over.")
+    if not route.is_active:
+        raise NotPossible(f"{route.name} is at rest.")
+    if opted_out(recipient, route):
+        raise NotPossible(f"{recipient} opted out of {route.name}.")
     address = address_of(recipient, route)
     if not address:
         raise NotPossible(f"{recipient} has no address for {route.name}.")
@@ -223,6 +232,17 @@ def _tested_just_now(delivery: Delivery) -> Delivery | None:
         return None
     same = last.payload == delivery.payload and last.channel_id == delivery.channel_id
     return last if same else None
+
+
+def route_to(recipient: Recipient, tenant: Tenant, chosen: Channel | None) -> Channel | None:
+    """The channel that one person is reached over, by the rule that an expansion follows."""
+    last = recipient.last_channel
+    return chosen or (last if last and last.is_active else default_channel(tenant))
+
+
+def opted_out(recipient: Recipient, channel: Channel) -> bool:
+    kinds = [channel.kind, EVERY_KIND]
+    return OptOut.objects.filter(recipient=recipient, kind__in=kinds).exists()
 
 
 def address_of(recipient: Recipient, channel: Channel) -> str:

@@ -37,6 +37,12 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def sending(self) -> Self:
         return self.filter(stage=Stage.SENDING)
 
+    def to_be_expanded(self) -> Self:
+        """Handed in or released, with people still to be looked up by its audience."""
+        return self.filter(
+            stage__in=[Stage.SUBMITTED, Stage.SCHEDULED, Stage.SENDING], expanded_at=None
+        )
+
 
 class Notification(models.Model):
     """One message to one audience, with a life.

@@ -6,14 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from channels_app.chat_window import Bubble
-from channels_app.models import Channel, ChatMessage
-from notifications.audience import default_channel
+from channels_app.models import ChatMessage
 from notifications.drafts import Draft, title_of
-from notifications.models import OptOut, Recipient
-from notifications.models.recipient import EVERY_KIND
+from notifications.models import Recipient
 from notifications.pages.what import preview_values, said
 from notifications.rendering import render_for
-from notifications.services import address_of
+from notifications.services import address_of, opted_out, route_to
 from notifications.text.content import ContentError
 from project.access.models import Tenant
 
@@ -80,12 +78,10 @@ def first_of(draft: Draft, tenant: Tenant) -> Recipient | None:
 
 def _reach(draft: Draft, tenant: Tenant, person: Recipient) -> str:
     """Say how this person would get it."""
-    last = person.last_channel if person.last_channel and person.last_channel.is_active else None
-    channel: Channel | None = draft.channel or last or default_channel(tenant)
+    channel = route_to(person, tenant, draft.channel)
     if channel is None:
         return ""
-    out = OptOut.objects.filter(recipient=person, kind__in=[channel.kind, EVERY_KIND])
-    if out.exists():
+    if opted_out(person, channel):
         return f"Opted out of {channel.name}: gets nothing."
     address = address_of(person, channel)
     return f"{channel.name} to {address}" if address else f"No address for {channel.name}."

@@ -172,13 +172,22 @@ def _show_conflict(
 
 
 def _test_person(form: ComposeForm, user: User) -> Recipient | None:
-    """Return whom the test goes to; None where there is nobody, and the form says so."""
-    named = form.cleaned_data["test_to"].strip()
-    found = person(form.tenant, named or user.recipient_login)
+    """Return whom the test goes to; None where there is nobody, and the form says so.
+
+    To another person, a test is a message like any other: only who may send without an approver
+    sends one.
+    """
+    named, own = form.cleaned_data["test_to"].strip(), user.recipient_login
+    may_send = user.has_perm("notifications.send_notification")
+    if named and named.lower() != own.lower() and not may_send:
+        form.refuse({"test_to": ["Only who may send can try it out on somebody else."]})
+        return None
+    found = person(form.tenant, named or own)
     if found is None and named:
         form.refuse({"test_to": [f"Nobody is known as {named[:80]}."]})
     elif found is None:
-        form.refuse({"test_to": ["Your account has no recipient of its own: say who gets it."]})
+        way_on = "say who gets it." if may_send else "an administrator can name it."
+        form.refuse({"test_to": [f"Your account has no recipient of its own: {way_on}"]})
     return found
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Collection
+from itertools import islice
 from typing import Any
 
 from django.contrib import admin
@@ -5,9 +7,12 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from notifications.admin.saving import RaceSafeAdmin
+from notifications.audience import Audience
 from notifications.forms.people import RoleForm
-from notifications.models import Recipient, Role
+from notifications.models import Notification, Recipient, Role
 from notifications.people import LUMA_ROLES
+
+NAMED = 10  # notifications that keep a role from being deleted
 
 
 @admin.register(Role)
@@ -38,11 +43,29 @@ class RoleAdmin(RaceSafeAdmin[Role]):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """Say how many people lose the role; Django would list each of them."""
+        """Say how many people lose the role; Django would list each of them.
+
+        A role that an approved audience names stays: without it the message would reach nobody,
+        and a new role with its code would put other people in their place.
+        """
         roles = list(objs)
         held = Recipient.roles.through.objects.filter(role__in=[role.pk for role in roles]).count()
         names = [f"Role: {role}" for role in roles]
         if held:
             names.append(f"It is taken from {held:,} {'person' if held == 1 else 'people'}.")
         refused = set() if self.has_delete_permission(request) else {"role"}
-        return names, {"roles": len(roles), "people who hold it": held}, refused, []
+        counts = {"roles": len(roles), "people who hold it": held}
+        return names, counts, refused, _waiting_for(roles)
+
+
+def _waiting_for(roles: Collection[Role]) -> list[str]:
+    """Name the notifications that are still to go to one of these roles, at most a few."""
+    codes = {(role.tenant_id, role.code) for role in roles}
+    waiting = Notification.objects.to_be_expanded().filter(tenant__in={of for of, _ in codes})
+    fields = waiting.order_by("pk").values_list("tenant_id", "audience", "title", "stage")
+    named = (
+        f"Notification: {title or 'Untitled'} ({stage})"
+        for of, audience, title, stage in fields.iterator()
+        if any((of, code) in codes for code in Audience.from_json(audience).roles)
+    )
+    return list(islice(named, NAMED))

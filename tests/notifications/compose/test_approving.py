@@ -4,7 +4,7 @@ import pytest
 
 from channels_app.models import ChatMessage
 from notifications.approval import short
-from notifications.models import Notification, Stage
+from notifications.models import Notification, Role, Stage
 from tests.support.composing import composed, do, expand_and_send, page_of, press, shows
 
 
@@ -57,6 +57,14 @@ def test_what_changed_since_it_was_looked_at_is_not_approved(approver, composer,
     press(composer, "submit", at=page_of(submitted), text="Other words")
     response = do(approver, submitted, "approve", digest=looked_at)
     assert shows(response, "This is no longer what you looked at; look again.")
+    submitted.refresh_from_db()
+    assert submitted.stage == Stage.SUBMITTED
+
+
+def test_what_lost_its_role_meanwhile_is_not_approved(approver, submitted):
+    Role.objects.get(tenant=submitted.tenant, code=-4).delete()
+    response = do(approver, submitted, "approve", digest=submitted.digest)
+    assert shows(response, "There is no role -4.")
     submitted.refresh_from_db()
     assert submitted.stage == Stage.SUBMITTED
 

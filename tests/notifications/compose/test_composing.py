@@ -3,7 +3,7 @@
 import pytest
 
 from channels_app.models import Channel, ChatMessage, Delivery
-from notifications.models import Notification, Recipient, Stage
+from notifications.models import Notification, OptOut, Recipient, Stage
 from notifications.services import TEST
 from project.access.models import AuditEntry
 from tests.support.composing import (
@@ -235,17 +235,49 @@ def test_a_test_pressed_twice_goes_once(admin):
     assert Delivery.objects.count() == 1
 
 
-def test_who_has_no_recipient_says_whom_the_test_goes_to(composer):
-    assert "no recipient of its own" in problems(press(composer, "test"))[0]
-    assert shows(composer.get(ADD), "Your account has no recipient of its own")
-    press(composer, "test", test_to="BO@acme.example")
+def test_who_has_no_recipient_says_whom_the_test_goes_to(client_as):
+    admin = client_as("Administrator")
+    assert "say who gets it" in problems(press(admin, "test"))[0]
+    assert shows(admin.get(ADD), "Your account has no recipient of its own")
+    press(admin, "test", test_to="BO@acme.example")
     assert Delivery.objects.get().recipient == "bo@acme.example"
 
 
-def test_a_test_to_nobody_known_or_of_another_house_is_refused(composer):
-    for login in ("nobody", "eve@other.example"):
-        assert problems(press(composer, "test", test_to=login)) == [f"Nobody is known as {login}."]
+def test_a_composer_tests_on_nobody_else(client_as, composer):
+    sentence = "Only who may send can try it out on somebody else."
+    assert problems(press(composer, "test", test_to="bo@acme.example")) == [sentence]
+    assert "an administrator can name it" in problems(press(composer, "test"))[0]
+    assert not shows(composer.get(ADD), "Send a test")
     assert not Delivery.objects.exists()
+    own = client_as("Composer", username="carla", recipient_login="ana@acme.example")
+    press(own, "test")
+    press(own, "test", test_to="ANA@acme.example", text="Again")
+    assert {delivery.recipient for delivery in Delivery.objects.all()} == {"ana@acme.example"}
+    assert Delivery.objects.count() == 2
+
+
+def test_a_test_to_nobody_known_or_of_another_house_is_refused(admin):
+    for login in ("nobody", "eve@other.example"):
+        assert problems(press(admin, "test", test_to=login)) == [f"Nobody is known as {login}."]
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["chat", "*"])
+def test_a_test_to_who_opted_out_says_so(admin, kind):
+    OptOut.objects.create(recipient=Recipient.objects.get(login="bo@acme.example"), kind=kind)
+    response = press(admin, "test", test_to="bo@acme.example")
+    assert shows(response, "no test was sent: Bo Chen opted out of Chat.")
+    assert not Delivery.objects.exists()
+
+
+def test_a_test_takes_the_way_that_the_send_would_take(admin, chat, email):
+    person = Recipient.objects.get(login="bo@acme.example")
+    Recipient.objects.filter(pk=person.pk).update(last_channel=email)
+    Channel.objects.filter(pk=email.pk).update(is_active=False)
+    press(admin, "test", test_to=person.login)
+    assert Delivery.objects.get().channel == chat
+    response = press(admin, "test", test_to=person.login, channel=email.pk)
+    assert Delivery.objects.count() == 1, response.content.decode()
 
 
 def test_a_test_needs_words_with_all_values(admin):

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels_app.models import Delivery, State, Tally
 from notifications.expansion import expand_batch
-from notifications.models import ORIGIN, Notification, Recipient, Stage
+from notifications.models import ORIGIN, Address, Notification, Recipient, Stage
 from notifications.progress import BAR, Progress, Sample
 from notifications.schedule import start
 from notifications.templatetags.progress_words import in_short, per_second
@@ -173,6 +175,46 @@ def test_stopping_what_waits_means_that_it_never_leaves(admin):
     notification.refresh_from_db()
     assert notification.stage == Stage.CANCELLED
     assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999"])
+def test_an_earlier_look_without_numbers_is_none(admin, number):
+    notification = under_way(admin)
+    now = timezone.now().timestamp()
+    for since in (f"{now - 2}_0_{number}", f"{number}_0_1", f"{now - 2}_{number}_1"):
+        response = admin.get(f"{LIST}{notification.pk}/progress/", {"since": since})
+        assert response.status_code == 200
+        assert "nan" not in response.context["progress"].sample.__str__()
+
+
+@pytest.mark.parametrize("action", ["save", "submit"])
+def test_what_was_not_released_is_not_stopped(client_as, admin, action):
+    notification = composed(admin, action)
+    before = notification.stage
+    response = do(client_as("Operator"), notification, "stop")
+    assert shows(response, "This was not released yet, so there is nothing to stop.")
+    notification.refresh_from_db()
+    assert notification.stage == before
+
+
+def test_people_far_apart_are_looked_up_by_themselves(admin, tenant, email):
+    far = Recipient.objects.create(
+        tenant=tenant, login="zoe@acme.example", pk=Recipient.objects.latest("pk").pk + 100_000
+    )
+    Address.objects.create(recipient=far, kind="email", value="zoe@mail.example")
+    both = "chidi@acme.example, zoe@acme.example"
+    notification = composed(admin, "send", everyone=None, contacts=both, channel=email.pk)
+    start(notification.pk, timezone.now())
+    with CaptureQueriesContext(connection) as queries:
+        expand_batch(notification.pk)
+    states = Delivery.objects.values_list("recipient", "state", "address")
+    assert set(states) == {
+        ("chidi@acme.example", "suppressed", "x@acme.example"),
+        ("zoe@acme.example", "queued", "zoe@mail.example"),
+    }
+    read = [q["sql"] for q in queries if 'FROM "notifications_address"' in q["sql"]]
+    assert len(read) == 1
+    assert f" IN ({Recipient.objects.get(login='chidi@acme.example').pk}, {far.pk})" in read[0]
 
 
 def test_the_page_shows_one_message_as_it_was_sent_or_anothers(admin):

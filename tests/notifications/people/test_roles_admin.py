@@ -1,6 +1,7 @@
 import pytest
+from django.utils import timezone
 
-from notifications.models import Role
+from notifications.models import Notification, Role
 from project.access.models import AuditEntry
 
 LIST = "/admin/notifications/role/"
@@ -83,3 +84,30 @@ def test_readers_change_no_role(client_as, tenant, group):
     assert client.post(ADD, {"code": 9, "name": "x"}).status_code == 403
     assert client.post(f"{LIST}{role.pk}/change/", {"name": "x"}).status_code == 403
     assert client.post(f"{LIST}{role.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("stage", "stays"),
+    [("draft", False), ("submitted", True), ("scheduled", True), ("done", False)],
+)
+def test_a_role_that_a_message_waits_to_be_sent_to_stays(admin_client, tenant, stage, stays):
+    role = tenant.roles.get(code=-5)
+    audience = {"everyone": False, "contacts": [], "roles": [-4, -5], "narrow": False}
+    expanded = timezone.now() if stage == "done" else None
+    Notification.objects.create(
+        tenant=tenant, title="Planned outage", stage=stage, audience=audience, expanded_at=expanded
+    )
+    page = admin_client.get(f"{LIST}{role.pk}/delete/").content.decode()
+    assert ("Planned outage" in page) == stays
+    admin_client.post(f"{LIST}{role.pk}/delete/", {"post": "yes"})
+    assert Role.objects.filter(pk=role.pk).exists() == stays
+
+
+def test_another_houses_message_keeps_no_role(admin_client, tenant, other_tenant):
+    role = tenant.roles.get(code=-5)
+    audience = {"everyone": False, "contacts": [], "roles": [-5], "narrow": False}
+    Notification.objects.create(
+        tenant=other_tenant, title="x", stage="submitted", audience=audience
+    )
+    admin_client.post(f"{LIST}{role.pk}/delete/", {"post": "yes"})
+    assert not Role.objects.filter(pk=role.pk).exists()
