@@ -13,12 +13,21 @@ from django.urls import reverse
 
 from channels_app.models import Channel
 from channels_app.models.channel import Kind
+from channels_app.secrets import SecretsUnreadable
 
 _UUID_BYTES = 16
 
 
 class BadLink(Exception):
-    """Not a link of ours, or one that has ended."""
+    """Not a link of ours, or one that has ended or that no key can check any more."""
+
+
+def gives_links(channel: Channel) -> bool:
+    """Whether `chat_url` can make any: the channel has a link key, and it can be read."""
+    try:
+        return bool(channel.secrets.get("link_key"))
+    except SecretsUnreadable:
+        return False
 
 
 def chat_url(channel: Channel, contact: str) -> str:
@@ -34,7 +43,13 @@ def open_link(token: str) -> tuple[Channel, str]:
         public_id, contact = UUID(bytes=named[:_UUID_BYTES]), named[_UUID_BYTES:].decode()
         channel = Channel.objects.select_related("tenant").get(public_id=public_id, kind=Kind.CHAT)
         _signer(channel).unsign(token)
-    except (ValueError, binascii.Error, Channel.DoesNotExist, BadSignature) as error:
+    except (
+        ValueError,
+        binascii.Error,
+        Channel.DoesNotExist,
+        BadSignature,
+        SecretsUnreadable,  # the link may be good, but nothing can tell
+    ) as error:
         raise BadLink from error
     return channel, contact
 

@@ -74,7 +74,9 @@ class CarillonAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         response = super().login(request, extra_context)
-        if request.method == "POST" and isinstance(request.user, User):
+        # A refused one leaves whoever was signed in before as the request's user.
+        accepted = request.method == "POST" and response.status_code == HTTPStatus.FOUND
+        if accepted and isinstance(request.user, User):
             record(actor_of(request), "user.login", tenant=request.user.tenant)
         return response
 

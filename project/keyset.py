@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 BEFORE = "before"  # the query parameter: rows below this key
 LARGEST_KEY = 2**63 - 1
+KEY_DIGITS = len(str(LARGEST_KEY))
 
 
 class KeysetChangeList(ChangeList):
@@ -18,7 +19,9 @@ class KeysetChangeList(ChangeList):
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         asked = request.GET.get(BEFORE, "")
-        self.before = min(int(asked), LARGEST_KEY) if asked.isdecimal() else None
+        # Measured first: int() raises ValueError for thousands of digits.
+        is_key = asked.isdecimal() and len(asked) <= KEY_DIGITS
+        self.before = min(int(asked), LARGEST_KEY) if is_key else None
         # Taken out, so that neither filters nor their links carry it along.
         given = request.GET.copy()
         given.pop(BEFORE, None)

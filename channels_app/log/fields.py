@@ -67,6 +67,8 @@ class MomentField(forms.CharField):
             return None
         try:
             moment = self._read(text)
+            if moment:
+                moment.astimezone(self.zone)  # the page tells it on these clocks as well
         except (ValueError, OverflowError):  # no such day, or one that no clock reaches
             moment = None
         if moment is None:

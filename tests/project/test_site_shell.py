@@ -200,3 +200,18 @@ def test_signing_in_and_out_is_written_to_the_audit_trail(make_user, tenant):
     client.post("/admin/logout/")
     done = tenant.audit_entries.order_by("pk").values_list("action", "actor_name")
     assert list(done) == [("user.login", "lena"), ("user.logout", "lena")]
+
+
+@pytest.mark.parametrize("username", ["lena", "bo"])
+def test_a_wrong_password_typed_while_signed_in_is_no_sign_in(sign_in, make_user, tenant, username):
+    client = sign_in(make_user("Agent", username="lena"))
+    client.post("/admin/login/", {"username": username, "password": "wrong"})
+    assert not tenant.audit_entries.exists()
+
+
+def test_signing_in_as_somebody_else_is_written_down_as_theirs(sign_in, make_user, tenant):
+    client = sign_in(make_user("Agent", username="lena"))
+    make_user("Agent", username="bo")
+    client.post("/admin/login/", {"username": "bo", "password": "a quiet morning"})
+    done = tenant.audit_entries.values_list("action", "actor_name")
+    assert list(done) == [("user.login", "bo")]

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from channels_app.secrets import SecretsUnreadable
 from notifications.demo.credentials import credentials
 from notifications.demo.world import NotADemo, build
 
@@ -25,7 +26,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        known = credentials(tenant)
+        try:
+            known = credentials(tenant)
+        except SecretsUnreadable as error:
+            raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(known, indent=2, ensure_ascii=False))
             return

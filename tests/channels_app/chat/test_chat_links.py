@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,3 +85,13 @@ def test_an_ended_link_looks_like_one_that_never_was(client, channel, settings):
     path = chat_url(channel, "ana").removeprefix(settings.BASE_URL)
     rotate(channel, by=BY, overlap=timedelta())
     assert client.get(path).content == client.get("/chat/never.was/").content
+
+
+def test_while_the_key_of_the_secrets_is_lost_a_link_opens_nothing(client, channel, settings):
+    path = chat_url(channel, "ana").removeprefix(settings.BASE_URL)
+    kept, settings.FERNET_KEYS = settings.FERNET_KEYS, [Fernet.generate_key().decode()]
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.content == client.get("/chat/never.was/").content
+    settings.FERNET_KEYS = kept
+    assert client.get(path).status_code == 200

@@ -147,6 +147,16 @@ def test_a_wrong_filter_exports_nothing(auditor, make_delivery):
     assert not AuditEntry.objects.exists()
 
 
+def test_a_moment_beyond_the_tenants_calendar_exports_nothing(auditor, tenant):
+    tenant.time_zone = "Asia/Tokyo"
+    tenant.save()
+    beyond = "9999-12-31T23:30Z"
+    assert auditor.get(EXPORT, {"since": beyond}).status_code == 400
+    with pytest.raises(CommandError, match="Enter a date and time"):
+        call_command("export_log", "--tenant", tenant.name, "--from", beyond, stdout=io.StringIO())
+    assert not AuditEntry.objects.exists()
+
+
 def test_an_export_is_written_down_with_its_filters(auditor, make_delivery, channel):
     query = {"state": ["failed", "expired"], "channel": channel.pk, "since": "2026-11-23T07:30"}
     download(auditor, **query)

@@ -291,6 +291,23 @@ def test_a_wrong_filter_is_told_beside_its_field_and_nothing_is_listed(
     assert "Nothing is shown" in page
 
 
+@pytest.mark.parametrize(
+    ("zone", "since", "told"),
+    [
+        ("Asia/Tokyo", "9999-12-31T23:30Z", False),
+        ("Asia/Tokyo", "9999-12-31T14:59:59Z", True),
+        ("America/New_York", "0001-01-01T00:30Z", False),
+        ("America/New_York", "0001-01-01T12:00Z", True),
+    ],
+)
+def test_a_moment_must_lie_on_the_calendar_of_the_tenants_zone(auditor, tenant, zone, since, told):
+    tenant.time_zone = zone
+    tenant.save()
+    said = text(auditor, since=since)
+    assert ("Enter a date and time" not in said) is told
+    assert ("Nothing is shown" not in said) is told
+
+
 def test_a_span_that_ends_before_it_begins_is_told(auditor):
     said = text(auditor, since="2026-11-23T10:00", until="2026-11-23T10:00")
     assert "“To” must be later than “From”." in said
