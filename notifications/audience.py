@@ -10,7 +10,7 @@ from channels_app.connectors.base import connector_for
 from channels_app.models import Channel
 from channels_app.models.channel import Kind
 from notifications.models import Address, OptOut, Recipient, Role
-from notifications.models.recipient import EVERY_KIND, RecipientQuerySet
+from notifications.models.recipient import EVERY_KIND, RecipientQuerySet, login_key
 from project.access.models import Tenant
 
 # Named people in one notification. More are better addressed by a role; each batch of an
@@ -88,14 +88,9 @@ def role_names(tenant: Tenant) -> dict[int, str]:
 def unknown_contacts(tenant: Tenant, contacts: Iterable[str]) -> list[str]:
     """Return the logins, as written, that name nobody who is active in this tenant."""
     wanted = list(dict.fromkeys(contacts))
-    known = {
-        login.lower()
-        for login in Recipient.objects.of(tenant)
-        .active()
-        .named(wanted)
-        .values_list("login", flat=True)
-    }
-    return [login for login in wanted if login.strip().lower() not in known]
+    people = Recipient.objects.of(tenant).active().named(wanted)
+    known = set(people.values_list("login_key", flat=True))
+    return [login for login in wanted if login_key(login) not in known]
 
 
 def unknown_roles(tenant: Tenant, codes: Collection[int]) -> list[int]:
@@ -123,7 +118,7 @@ def look_up(tenant: Tenant, audience: Audience) -> Found:
     unknown = unknown_roles(tenant, audience.roles)
     people = Recipient.objects.of(tenant).active()
     named = people.named(audience.contacts) if audience.contacts else people.none()
-    logins = {login.lower(): login for login in named.values_list("login", flat=True)}
+    logins = dict(named.values_list("login_key", "login"))
     known = replace(
         audience,
         contacts=tuple(logins.values()),
@@ -134,7 +129,7 @@ def look_up(tenant: Tenant, audience: Audience) -> Found:
         audience=known,
         total=len(logins) if only_names else known.recipients(tenant).count(),
         unknown_contacts=tuple(
-            login for login in audience.contacts if login.strip().lower() not in logins
+            login for login in audience.contacts if login_key(login) not in logins
         ),
         unknown_roles=tuple(unknown),
     )

@@ -21,12 +21,13 @@ from notifications.rendering import shared_values
 from notifications.text.content import ContentError, ContentSource
 from notifications.text.payload import character_problem
 from notifications.text.recurrence import Recurrence, RecurrenceError
-from notifications.text.variables import is_name
+from notifications.text.variables import is_name, length
 from project.access.models import Tenant
 
 TITLE_MAX = 150
 MESSAGE_MAX = 40_000  # characters
 EVENT_VALUES_MAX = 50
+TOO_MANY_NAMED = f"At most {CONTACTS_MAX:,} people by name; use a role for more."
 REPEAT_MAX = 500
 TITLE_GUESSED = 60  # characters
 
@@ -113,21 +114,21 @@ def unfit(draft: Draft, tenant: Tenant) -> dict[str, list[str]]:
     """Return what not even an unfinished draft may hold: what is too long or another tenant's."""
     errors: dict[str, list[str]] = defaultdict(list)
     if len(draft.audience.contacts) > CONTACTS_MAX:
-        errors["audience"].append(f"At most {CONTACTS_MAX:,} people by name; use a role for more.")
+        errors["audience"].append(TOO_MANY_NAMED)
     if draft.kind not in ContentType.values:
         errors["body"].append("A message is a text, an image or a card.")
     if draft.template is not None and draft.template.template.tenant_id != tenant.pk:
         errors["template"].append("This template does not exist.")
     if draft.channel is not None and draft.channel.tenant_id != tenant.pk:
         errors["channel"].append("This channel does not exist.")
-    for name, text, most in (
-        ("title", draft.title, TITLE_MAX),
-        ("body", draft.body, MESSAGE_MAX),
-        ("message", draft.message, MESSAGE_MAX),
-        ("event", max(draft.event.values(), key=len, default=""), MESSAGE_MAX),
-        ("repeat", draft.repeat, REPEAT_MAX),
+    for name, size, most in (
+        ("title", len(draft.title), TITLE_MAX),
+        ("body", length(draft.body), MESSAGE_MAX),
+        ("message", len(draft.message), MESSAGE_MAX),
+        ("event", max(map(len, draft.event.values()), default=0), MESSAGE_MAX),
+        ("repeat", len(draft.repeat), REPEAT_MAX),
     ):
-        if len(text) > most:
+        if size > most:
             errors[name].append(f"At most {most:,} characters.")
     if len(draft.event) > EVENT_VALUES_MAX:
         errors["event"].append(f"At most {EVENT_VALUES_MAX} values.")

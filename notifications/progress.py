@@ -4,6 +4,7 @@ while they move."""
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from math import isfinite
 from typing import Self
 
 from django.core.cache import cache
@@ -53,9 +54,12 @@ class Sample:
     def parse(cls, text: str) -> Self | None:
         """Return None for anything that is no sample."""
         try:
-            at, settled, rate = text.split("_", 2)
-            return cls(float(at), int(settled[:18]), min(max(float(rate), 0.0), 1e9))
-        except (ValueError, OverflowError):
+            first, settled, last = text.split("_", 2)
+            at, rate = float(first), float(last)
+            if not (isfinite(at) and isfinite(rate)):
+                return None
+            return cls(at, int(settled[:18]), min(max(rate, 0.0), 1e9))
+        except ValueError:
             return None
 
     def __str__(self) -> str:

@@ -1,14 +1,15 @@
 """The compose page's form: what a person typed becomes a `Draft`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.http import QueryDict
 
 from channels_app.models import Channel, Priority
@@ -18,33 +19,46 @@ from notifications.drafts import (
     MESSAGE_MAX,
     REPEAT_MAX,
     TITLE_MAX,
+    TOO_MANY_NAMED,
     Draft,
 )
 from notifications.forms.content import Words, rows_of
 from notifications.forms.timing import (
+    PASSED,
     PRESETS,
     REPEATS,
+    has_passed,
     read_local,
 )
 from notifications.forms.typed import EVENT, logins
 from notifications.models import ContentType, Role, TemplateVersion
-from notifications.text.variables import is_name
+from notifications.text.variables import is_name, length
 from project.access.models import Tenant
 from project.access.models.tenant import known_zone
 
 WHENS = (("now", "Now"), ("later", "Later"), ("repeat", "Repeat"))
-# A time that was right when it was typed is not refused for the seconds since.
-GRACE = timedelta(minutes=2)
 
 
 class PlainText(forms.CharField):
     """Keeps a text as it was typed, with the line ends of everywhere but a browser."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(strip=False, required=False, max_length=MESSAGE_MAX, **kwargs)
+        super().__init__(strip=False, required=False, **{"max_length": MESSAGE_MAX, **kwargs})
 
     def to_python(self, value: Any) -> str:
         return str(super().to_python(value)).replace("\r\n", "\n").replace("\r", "\n")
+
+
+class LengthAsRead(MaxLengthValidator):
+    def clean(self, x: Sized) -> int:
+        return length(str(x))
+
+
+class VariableText(PlainText):
+    """May hold variables, so its length is measured as that of a draft's body."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=None, validators=[LengthAsRead(MESSAGE_MAX)], **kwargs)
 
 
 class ComposeForm(forms.Form):
@@ -64,10 +78,10 @@ class ComposeForm(forms.Form):
     title = forms.CharField(max_length=TITLE_MAX, required=False)
     kind = forms.ChoiceField(choices=ContentType.choices, required=False)
     template = forms.ModelChoiceField(TemplateVersion.objects.none(), required=False)
-    text = PlainText()
+    text = VariableText()
     card_title = forms.CharField(required=False, max_length=MESSAGE_MAX)
     image = forms.CharField(required=False, max_length=MESSAGE_MAX)
-    source = PlainText()
+    source = VariableText()
     as_json = forms.BooleanField(required=False)
     message = PlainText()
 
@@ -104,7 +118,13 @@ class ComposeForm(forms.Form):
     # --- reading --------------------------------------------------------------------------------
 
     def clean_contacts(self) -> tuple[str, ...]:
-        return logins(self.cleaned_data["contacts"])
+        """Refuse here what is too long: who draws the page would look all of them up."""
+        found = logins(self.cleaned_data["contacts"])
+        if len(found) <= CONTACTS_MAX:
+            return found
+        if self.cleaned_data.get("everyone"):
+            return ()  # it means nothing then
+        raise ValidationError(TOO_MANY_NAMED)
 
     def clean_send_at(self) -> datetime | None:
         text = self.cleaned_data["send_at"].strip()
@@ -179,6 +199,8 @@ class ComposeForm(forms.Form):
     def audience(self) -> Audience:
         if self._given("everyone"):
             return Audience(everyone=True)
+        if "contacts" in self.errors:
+            return Audience()  # the roles alone may be more than was meant, or others
         roles = tuple(self._given("roles") or ())
         narrow = bool(self._given("narrow") and self.named and roles)
         return Audience(contacts=self.named, roles=roles, narrow=narrow)
@@ -214,8 +236,8 @@ class ComposeForm(forms.Form):
         if self.chosen_when != "now" and "send_at" not in self.errors:
             if send_at is None:
                 found["send_at"] = ["Choose a date and time."]
-            elif self.chosen_when == "later" and send_at < now - GRACE:
-                found["send_at"] = ["This time has passed; choose a later one."]
+            elif self.chosen_when == "later" and has_passed(send_at, now):
+                found["send_at"] = [PASSED]
         if self.chosen_when == "repeat" and not self._rule() and "rule" not in self.errors:
             found["repeat"] = ["Write a rule, or choose how often."]
         if left := (self._given("find") or "").strip():

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Self
 
 from notifications.models import ContentType
-from notifications.text.payload import ACTIONS_MAX
+from notifications.text.payload import ACTIONS_MAX, character_problem
 
 _CARD_KEYS = ("title", "text", "image")
 
@@ -52,6 +53,9 @@ class Words:
         if not _fits_rows(actions) or (actions and kind == ContentType.IMAGE):
             return None
         rows = tuple((action["title"], action["url"]) for action in actions)
+        # What a JSON escape can hide (half a character, NUL) no page or field could hold.
+        if any(map(character_problem, [*found.values(), *chain.from_iterable(rows)])):
+            return None
         return cls(**found, actions=rows)
 
     def body(self, kind: str) -> str:

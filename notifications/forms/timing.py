@@ -21,6 +21,9 @@ REPEATS = (
     (OWN, "By a rule of your own"),
 )
 _YEARS = range(2000, 2201)  # as Recurrence takes them
+# A time that was right when it was typed is not refused for the seconds since.
+GRACE = timedelta(minutes=2)
+PASSED = "This time has passed; choose a later one."
 
 
 def preset_of(rule: str) -> str:
@@ -51,6 +54,11 @@ def read_local(text: str, zone: ZoneInfo) -> datetime:
             f"Choose {shown:%H:%M}, or a time before."
         )
     return moment.astimezone(UTC)
+
+
+def has_passed(moment: datetime, now: datetime) -> bool:
+    """Whether it is too late to ask for this moment; ``PASSED`` says so."""
+    return moment < now - GRACE
 
 
 def comes_twice(moment: datetime, zone: ZoneInfo) -> bool:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from notifications.drafts import Draft, title_of
 from notifications.forms.content import Words
 from notifications.forms.timing import OWN, next_hour, preset_of, written_local
+from notifications.models.recipient import login_key
 from project.access.models import Tenant
 
 EVENT = "event."  # what the names of the variables' inputs begin with
@@ -21,7 +22,7 @@ def logins(text: str) -> tuple[str, ...]:
     found: dict[str, str] = {}
     for part in _PARTED.split(text):
         if login := part.strip():
-            found.setdefault(login.lower(), login)
+            found.setdefault(login_key(login), login)
     return tuple(found.values())
 
 
@@ -68,13 +69,13 @@ def typed(draft: Draft, tenant: Tenant, *, key: str = "", seen: str = "") -> Que
 
 def people_changed(data: QueryDict, tenant: Tenant) -> QueryDict:
     """Return the form's data after its buttons that add people or leave one out."""
-    added, removed = data.get("add", ""), data.get("remove", "").lower()
+    added, removed = data.get("add", ""), login_key(data.get("remove", ""))
     if "add_found" in data:
         added = data.get("find", "")
     if not added and not removed:
         return data
     changed = data.copy()
-    kept = [login for login in logins(data.get("contacts", "")) if login.lower() != removed]
+    kept = [login for login in logins(data.get("contacts", "")) if login_key(login) != removed]
     changed["contacts"] = "\n".join(logins("\n".join([*kept, added])))
     if added:
         changed["find"] = ""

@@ -4,7 +4,6 @@ from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from channels_app.models import Channel
@@ -13,6 +12,28 @@ from project.access.models import Tenant
 from project.access.models.tenant import known_zone
 
 EVERY_KIND = "*"
+
+
+def login_key(login: str) -> str:
+    """Return what two spellings of one login have in common.
+
+    It is made here and not by the database's LOWER, which on SQLite, and on PostgreSQL with the
+    locale C, knows the letters of ASCII only. casefold() would go too far: it takes Groß and
+    Gross, who may well be two people, for one.
+    """
+    return login.strip().lower()
+
+
+class LoginKey(models.CharField[str, str]):
+    """Holds the key of the row's login: put there by save() and by bulk_create(), by nobody else.
+
+    update() and bulk_update() would not, so nothing may change a login by these.
+    """
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        key = login_key(model_instance.login)  # type: ignore[attr-defined] # it stands beside one
+        setattr(model_instance, self.attname, key)
+        return key
 
 
 class Role(models.Model):
@@ -50,13 +71,7 @@ class RecipientQuerySet(models.QuerySet["Recipient"]):
 
     def named(self, logins: Collection[str]) -> Self:
         """Those with one of these login ids, whatever the case."""
-        plain = {login.strip() for login in logins}
-        # SQLite lowers ASCII letters only, so a login with other capitals has two forms to look
-        # for; as it is written it is found in either.
-        ascii_lower = {login.encode().lower().decode() for login in plain}
-        return self.annotate(_key=Lower("login")).filter(
-            _key__in={login.lower() for login in plain} | ascii_lower
-        )
+        return self.filter(login_key__in={login_key(login) for login in logins})
 
     def holding(self, codes: Collection[int]) -> Self:
         """Those who hold at least one of these roles, each once."""
@@ -79,6 +94,8 @@ class Recipient(models.Model):
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="recipients")
     login = models.CharField(max_length=254, help_text=_("Unique in the tenant, in any case."))
+    # Twice as long: the small letter of İ is written with two characters.
+    login_key = LoginKey(max_length=508, editable=False)
     name = models.CharField(max_length=150, blank=True)
     locale = models.CharField(
         max_length=35, blank=True, help_text=_("BCP 47; empty is the tenant's.")
@@ -109,9 +126,8 @@ class Recipient(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(
-                "tenant",
-                Lower("login"),
                 name="recipient_login_once",
+                fields=["tenant", "login_key"],
                 violation_error_message=_("A recipient with this login exists."),
             ),
             # "0" is Luma's word for everyone, a comma parts the ids.
@@ -130,6 +146,10 @@ class Recipient(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.login
+
+    def clean(self) -> None:
+        # The constraint is validated before anything is saved.
+        self.login_key = login_key(self.login)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -80,8 +80,10 @@ class Page:
 
     @property
     def people_problems(self) -> list[str]:
+        refused = self.form.errors.get("contacts", ())
         names = ("channel",) if self.form.draft.audience.is_empty else OF_PEOPLE
-        return [text for name in names for text in self._problems.get(name, ())]
+        found = [text for name in names for text in self._problems.get(name, ())]
+        return list(dict.fromkeys([*map(str, refused), *found]))
 
     @property
     def message_problems(self) -> list[str]:

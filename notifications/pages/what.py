@@ -13,7 +13,7 @@ from notifications.text.content import ContentError, ContentSource
 from notifications.text.filters import FILTERS
 from notifications.text.payload import TEXT_MAX
 from notifications.text.program import Segment
-from notifications.text.variables import NAMESPACES
+from notifications.text.variables import NAMESPACES, length
 from project.access.models import Tenant
 
 MESSAGE = "request.message"
@@ -85,7 +85,7 @@ class What:
             uses_message=bool(content and content.uses(MESSAGE)),
             problems=problems,
             missing=tuple(draft.missing(tenant)) if content else (),
-            length=len(draft.template.body if draft.template else draft.body),
+            length=length(draft.template.body if draft.template else draft.body),
             template=draft.template,
             lines=lines_of(content) if content and draft.template else (),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from notifications.audience import Audience, Survey, survey, unknown_contacts
 from notifications.drafts import Draft
 from notifications.models import Recipient
+from notifications.models.recipient import login_key
 from project.access.models import Tenant
 
 CHIPS = 40  # people drawn by name; more stand in the list only
@@ -47,9 +48,9 @@ def _chips(tenant: Tenant, contacts: tuple[str, ...]) -> tuple[Chip, ...]:
     unknown = set(unknown_contacts(tenant, contacts)) if contacts else set()
     shown = sorted(contacts, key=lambda login: login not in unknown)[:CHIPS]
     known = Recipient.objects.of(tenant).active().named(shown) if shown else ()
-    labels = {person.login.lower(): str(person) for person in known}
+    labels = {person.login_key: str(person) for person in known}
     return tuple(
-        Chip(login, labels.get(login.lower(), login), login not in unknown) for login in shown
+        Chip(login, labels.get(login_key(login), login), login not in unknown) for login in shown
     )
 
 

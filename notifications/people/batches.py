@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from notifications.models import Address, OptOut, Recipient
@@ -89,13 +88,10 @@ def _compare(
 
 
 def _look_up(tenant: Tenant, rows: Sequence[Row], *, lock: bool) -> dict[str, Recipient]:
-    # SQLite lowers ASCII letters only, so a login with other capitals has two forms to look for.
-    keys = {row.key for row in rows} | {row.login.encode().lower().decode() for row in rows}
-    known = Recipient.objects.of(tenant).alias(key=Lower("login")).filter(key__in=keys)
-    known = known.order_by("pk")
+    known = Recipient.objects.of(tenant).named([row.login for row in rows]).order_by("pk")
     if lock:
         known = known.select_for_update(of=("self",))
-    return {person.login.lower(): person for person in known}
+    return {person.login_key: person for person in known}
 
 
 def _set(

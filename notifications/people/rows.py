@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from channels_app.models.channel import Kind
+from notifications.models.recipient import login_key
 from notifications.people import rules
 from notifications.people.cells import Cell, Fault
 from project.spreadsheet import unprotect
@@ -58,7 +59,7 @@ class Row:
 
     @property
     def key(self) -> str:
-        return self.login.lower()
+        return login_key(self.login)
 
 
 def read_header(cells: Sequence[Cell]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from notifications.text.filters import URL_QUOTE, Step, is_default, needs_zone, 
 
 
 class Segment(NamedTuple):
-    """A stretch of a text for display. ``escape`` is a doubled @, ``value`` a bound variable."""
+    """A stretch of a text for display. ``escape`` is doubled @s, ``value`` a bound variable."""
 
     kind: Literal["text", "escape", "variable", "value"]
     text: str

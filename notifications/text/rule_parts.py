@@ -127,7 +127,8 @@ def _frequency(value: str | None) -> Frequency:
 
 
 def _whole(name: str, value: str, most: int) -> int:
-    if value.isascii() and value.isdigit() and 1 <= int(value[:20]) <= most:
+    # The length first: int() itself refuses thousands of digits.
+    if value.isascii() and value.isdigit() and len(value) <= 20 and 1 <= int(value) <= most:
         return int(value)
     raise RecurrenceError(f"{name} must be a whole number from 1 to {most}.")
 

@@ -17,6 +17,7 @@ from notifications.text.payload import (
     empty_errors,
     required_fields,
 )
+from notifications.text.variables import length
 
 _EXAMPLES = {
     ContentKind.IMAGE: '{"url": "https://…", "text": "caption"}',
@@ -29,8 +30,8 @@ def read_body(kind: ContentKind, body: str) -> dict[str, str]:
 
     A TEXT is its body; an IMAGE is a URL or a JSON object; a CARD is a JSON object.
     """
-    if len(body) > TEXT_MAX:
-        raise _wrong(f"It has {len(body):,} characters; the most is {TEXT_MAX:,}.")
+    if (size := length(body)) > TEXT_MAX:
+        raise _wrong(f"It has {size:,} characters; the most is {TEXT_MAX:,}.")
     if problem := character_problem(body):
         raise _wrong(problem)
     if kind is ContentKind.TEXT:

@@ -17,9 +17,18 @@ from difflib import get_close_matches
 from notifications.text.filters import FILTERS, Argument, Step
 from notifications.text.program import Program, Segment, Slot
 
-__all__ = ["NAMESPACES", "Problem", "Program", "VariableError", "escape", "is_name", "parse"]
+__all__ = [
+    "NAMESPACES",
+    "Problem",
+    "Program",
+    "VariableError",
+    "escape",
+    "is_name",
+    "length",
+    "parse",
+]
 
-TEXT_MAX = 40_000  # characters
+TEXT_MAX = 40_000  # characters, by `length`
 VARIABLES_MAX = 200
 FILTERS_MAX = 5
 NAME_MAX = 64  # characters
@@ -37,6 +46,7 @@ NAMESPACES: dict[str, tuple[str, ...] | None] = {
 _NAME = re.compile(rf"[a-z_][a-z0-9_]{{0,{NAME_MAX - 1}}}")
 # Capitals are read too, so that @Recipient.Name is a mistake and not plain text.
 _REFERENCE = re.compile(r"@([A-Za-z_][A-Za-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)")
+_ESCAPES = re.compile(r"(?:@@)+")  # read at once: a long line of them costs no more than one
 _FILTER = re.compile(r"\|([A-Za-z_][A-Za-z0-9_]*)")
 _ARGUMENTS = {
     str: re.compile(rf':"((?:[^"\\\n]|\\.){{0,{ARGUMENT_MAX}}}+)"'),
@@ -74,10 +84,15 @@ def escape(text: str) -> str:
     return text.replace("@", "@@")
 
 
+def length(text: str) -> int:
+    """Count a text's characters with each ``@@`` as the one that it stands for."""
+    return len(text) - text.count("@@")
+
+
 def parse(text: str) -> Program:
     """Raise VariableError with all problems found; the work is linear in the text's length."""
-    if len(text) > TEXT_MAX:
-        problem = f"the text has {len(text):,} characters; the most is {TEXT_MAX:,}."
+    if (size := length(text)) > TEXT_MAX:
+        problem = f"the text has {size:,} characters; the most is {TEXT_MAX:,}."
         raise VariableError([Problem(TEXT_MAX, problem)])
     return _Parser(text).parse()
 
@@ -93,11 +108,11 @@ class _Parser:
         text = self.text
         plain = at = variables = 0  # plain: where the current stretch of plain text began
         while (at := text.find("@", at)) >= 0:
-            if text.startswith("@@", at):
+            if escapes := _ESCAPES.match(text, at):
                 self.add_plain(plain, at)
-                self.segments.append(Segment("escape", "@@"))
-                self.pieces.append("@")
-                plain = at = at + 2
+                self.segments.append(Segment("escape", escapes[0]))
+                self.pieces.append("@" * (len(escapes[0]) // 2))
+                plain = at = escapes.end()
                 continue
             found = None if at and _is_word(text[at - 1]) else _REFERENCE.match(text, at)
             if found is None:

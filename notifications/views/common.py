@@ -51,7 +51,8 @@ def who(request: HttpRequest) -> tuple[Tenant, User]:
 def notification_of(request: HttpRequest, pk: str | int) -> Notification:
     """Return a notification of the tenant that is worked in; raises Http404 for any other."""
     text = str(pk)
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) > LARGEST_KEY:
+    # The length first: int() itself refuses thousands of digits.
+    if not (text.isascii() and text.isdecimal() and len(text) < 20) or int(text) > LARGEST_KEY:
         raise Http404("There is no such notification.")
     rows = Notification.objects.of(tenant_of(request)).select_related(
         "tenant", "template__template", "channel", "series"

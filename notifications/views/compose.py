@@ -17,6 +17,7 @@ from notifications.drafts import Draft, content_problems
 from notifications.forms.compose import ComposeForm
 from notifications.forms.typed import people_changed, typed
 from notifications.models import Notification, Recipient, Stage
+from notifications.models.recipient import login_key
 from notifications.pages.composing import Page
 from notifications.pages.what import spoken
 from notifications.pages.who import person
@@ -235,7 +236,8 @@ def people_found(request: HttpRequest) -> HttpResponse:
     )
     text = wanted.strip()[:100].replace("\0", "")
     found = Recipient.objects.of(tenant_of(request)).active()
-    found = found.filter(Q(name__icontains=text) | Q(login__icontains=text)).order_by("pk")
+    by_login = Q(login_key__contains=login_key(text))
+    found = found.filter(Q(name__icontains=text) | by_login).order_by("pk")
     context = {
         "text": text,
         "people": found[:SUGGESTED] if len(text) > 1 else (),

@@ -17,7 +17,7 @@ ROLES_OFFERED = 100
 
 
 class PeopleList(KeyedChangeList):
-    key_field = "login"
+    key_field = "login_key"
 
     def get_queryset(self, request: HttpRequest, *args: Any) -> QuerySet[Recipient]:
         found = super().get_queryset(request, *args)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from channels_app.chat_links import chat_url
+from channels_app.chat_links import chat_url, gives_links
 from channels_app.models import Channel
 from channels_app.models.channel import Kind
 from notifications.admin.people.listing import ActiveFilter, Columns, PeopleList, RoleFilter
@@ -17,6 +17,7 @@ from notifications.admin.people.transfer import PeopleTransfer
 from notifications.admin.saving import RaceSafeAdmin
 from notifications.forms.people import AddressForm, OwnRows, RecipientForm
 from notifications.models import Address, OptOut, Recipient
+from notifications.models.recipient import login_key
 from notifications.people import save_recipient, set_active
 from project.access.current import actor_of, tenant_of
 
@@ -76,7 +77,9 @@ class RecipientAdmin(PeopleTransfer, Columns, RaceSafeAdmin[Recipient]):
         for word in search_term.split()[:5]:
             by_address = Address.objects.filter(value__icontains=word).values("recipient")
             queryset = queryset.filter(
-                Q(login__icontains=word) | Q(name__icontains=word) | Q(pk__in=by_address)
+                Q(login_key__contains=login_key(word))
+                | Q(name__icontains=word)
+                | Q(pk__in=by_address)
             )
         return queryset, False
 
@@ -162,4 +165,4 @@ def _chats(person: Recipient) -> list[tuple[str, str]]:
     address = person.addresses.filter(kind=Kind.CHAT).values_list("value", flat=True).first()
     contact = address or person.login
     channels = Channel.objects.of(person.tenant).active().filter(kind=Kind.CHAT)
-    return [(one.name, chat_url(one, contact)) for one in channels if one.secrets.get("link_key")]
+    return [(one.name, chat_url(one, contact)) for one in channels if gives_links(one)]

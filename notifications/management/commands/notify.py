@@ -3,20 +3,23 @@ import sys
 import time
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_datetime
+from django.utils import timezone
 
 from channels_app.models import Channel, Tally
 from notifications.audience import Audience
-from notifications.composing import Draft, NotComposable
+from notifications.composing import Draft, NotComposable, NotPossible
+from notifications.forms.timing import PASSED, has_passed, read_local
 from notifications.models import ORIGIN, Notification, Stage, Template
 from notifications.services import notify
 from project.access.audit import Actor
 from project.access.models import Tenant
 
 ENDED = (Stage.DONE, Stage.CANCELLED)
+KEY_MAX = Notification._meta.get_field("key").max_length or 0
+LOOK = 0.25  # seconds between two looks at what is waited for
 
 
 class Command(BaseCommand):
@@ -35,26 +38,41 @@ class Command(BaseCommand):
             "--value", action="append", default=[], metavar="NAME=VALUE", help="Of @event.NAME."
         )
         parser.add_argument("--title", default="", help="For the console; the e-mail's subject.")
-        parser.add_argument("--at", metavar="TIME", help="ISO 8601; the tenant's clock.")
+        parser.add_argument("--at", metavar="TIME", help="2026-11-23T07:30; the tenant's clock.")
         parser.add_argument("--repeat", default="", metavar="RULE", help="An RFC 5545 rule.")
         parser.add_argument("--tenant", metavar="NAME", help="Needed where there are several.")
-        parser.add_argument("--key", default="", help="Idempotency key: the same one sends once.")
-        parser.add_argument("--wait", action="store_true", help="Until every delivery is settled.")
+        parser.add_argument(
+            "--key",
+            default="",
+            help=f"Idempotency key: the same one sends once; at most {KEY_MAX} characters.",
+        )
+        parser.add_argument(
+            "--wait",
+            action="store_true",
+            help="Until every delivery is settled; of a series, those of its first occurrence.",
+        )
         parser.add_argument("--json", action="store_true", help="Print the outcome as JSON.")
 
     def handle(self, **options: Any) -> None:
+        key = options["key"]
+        if len(key) > KEY_MAX:  # cut, it might be another message's
+            raise CommandError(f"--key: at most {KEY_MAX} characters; this has {len(key):,}.")
         tenant = self._tenant(options["tenant"])
         draft = self._draft(tenant, options)
         try:
-            notification = notify(
-                tenant, draft, by=Actor.hub("notify command"), key=options["key"][:64]
-            )
+            notification = notify(tenant, draft, by=Actor.hub("notify command"), key=key)
         except NotComposable as error:
             lines = [f"{name}: {text}" for name, texts in error.errors.items() for text in texts]
             raise CommandError("\n".join(lines)) from error
+        except NotPossible as error:
+            raise CommandError(str(error)) from error
+        occurrence = None
         if options["wait"]:
-            self._wait(notification, show=sys.stderr.isatty())
-        self._report(notification, options)
+            show = sys.stderr.isatty()
+            if notification.is_series:
+                occurrence = self._first_occurrence(notification)
+            self._wait(occurrence or notification, show=show)
+        self._report(notification, occurrence, options)
 
     def _tenant(self, name: str | None) -> Tenant:
         tenants = Tenant.objects.all() if name is None else Tenant.objects.filter(name=name)
@@ -89,34 +107,69 @@ class Command(BaseCommand):
             message=options["message"],
             event=dict(_pair(given) for given in options["value"]),
             channel=channel,
-            send_at=_moment(options["at"], tenant.zone),
+            send_at=self._send_at(tenant, options),
             repeat=options["repeat"],
             time_zone=tenant.time_zone,
         )
 
+    def _send_at(self, tenant: Tenant, options: dict[str, Any]) -> datetime | None:
+        """Read the time as the compose page does. A series may have begun in the past."""
+        if options["at"] is None:
+            return None
+        try:
+            moment = read_local(options["at"], tenant.zone)
+        except ValidationError as error:
+            raise CommandError(f"--at {options['at']!r}: {error.messages[0]}") from error
+        if not options["repeat"] and has_passed(moment, timezone.now()):
+            # Who repeats a command that has sent is answered by what it sent.
+            sent = Notification.objects.of(tenant).filter(key=options["key"])
+            if not (options["key"] and sent.exists()):
+                raise CommandError(f"--at {options['at']!r}: {PASSED}")
+        return moment
+
+    def _first_occurrence(self, series: Notification) -> Notification | None:
+        """Wait until it is there; None where the series is stopped before."""
+        while True:
+            series.refresh_from_db()  # before the look: what ends has made its occurrences
+            if first := series.occurrences.order_by("pk").first():
+                return first
+            if series.stage in ENDED:
+                return None
+            time.sleep(LOOK)
+
     def _wait(self, notification: Notification, *, show: bool) -> None:
-        """Wait until it has ended; a series never does, so its first occurrence is waited for."""
         while True:
             notification.refresh_from_db()
-            if notification.stage in ENDED or notification.is_series:
+            if notification.stage in ENDED:
                 break
             if show:
                 self.stderr.write(_bar(notification), ending="")
                 self.stderr.flush()
-            time.sleep(0.25)
+            time.sleep(LOOK)
         if show:
             self.stderr.write(_bar(notification))
 
-    def _report(self, notification: Notification, options: dict[str, Any]) -> None:
-        books = Tally.objects.filter(origin_kind=ORIGIN, origin_id=notification.pk).first()
+    def _report(
+        self,
+        notification: Notification,
+        occurrence: Notification | None,
+        options: dict[str, Any],
+    ) -> None:
+        of = occurrence or notification
+        books = Tally.objects.filter(origin_kind=ORIGIN, origin_id=of.pk).first()
         states = {state: count for state, count in books.states.items() if count} if books else {}
         total = sum(states.values())
         if options["json"]:
-            outcome = {"notification": notification.pk, "total": total, "states": states}
-            self.stdout.write(json.dumps(outcome))
+            outcome: dict[str, Any] = {"notification": notification.pk}
+            if occurrence is not None:
+                outcome["occurrence"] = occurrence.pk
+            self.stdout.write(json.dumps(outcome | {"total": total, "states": states}))
         elif options["wait"]:
             words = ", ".join(f"{count:,} {state}" for state, count in states.items())
-            self.stdout.write(f"Notification {notification.pk}: {total:,} people: {words}.")
+            which = f"Notification {notification.pk}"
+            if occurrence is not None:
+                which += f", first occurrence {occurrence.pk}"
+            self.stdout.write(f"{which}: {total:,} people{': ' if words else ''}{words}.")
         else:
             self.stdout.write(f"Notification {notification.pk} is on its way.")
 
@@ -134,15 +187,3 @@ def _pair(given: str) -> tuple[str, str]:
     if not equals:
         raise CommandError(f"--value {given!r}: write NAME=VALUE.")
     return name, value
-
-
-def _moment(text: str | None, zone: ZoneInfo) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = parse_datetime(text)
-    except ValueError as error:
-        raise CommandError(f"--at {text!r}: {error}.") from error
-    if moment is None:
-        raise CommandError(f"--at {text!r}: write a time such as 2026-11-23T07:30.")
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

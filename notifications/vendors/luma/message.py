@@ -66,7 +66,8 @@ def _body(asked: NotifyRequest) -> str:
             raise Refused([f"message: A {asked.kind} takes a JSON object; {error}"]) from error
     if not isinstance(found, dict):
         raise Refused([f"message: A {asked.kind} takes a JSON object."])
-    return json.dumps(_escaped(found), ensure_ascii=False)
+    # As tight as can be: with blanks that it came without, it might outgrow the limit.
+    return json.dumps(_escaped(found), ensure_ascii=False, separators=(",", ":"))
 
 
 def _escaped(value: Any) -> Any:

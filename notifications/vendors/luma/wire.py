@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, Self
 
 from notifications.audience import CONTACTS_MAX
+from notifications.models.recipient import login_key
 from notifications.text.content import ContentKind
 
 EVERYONE = "0"
@@ -97,8 +98,10 @@ class NotifyRequest:
 
     @property
     def message_text(self) -> str:
-        message = self.message
-        return message if isinstance(message, str) else json.dumps(message, ensure_ascii=False)
+        """What is measured: an object without blanks between its parts."""
+        if isinstance(self.message, str):
+            return self.message
+        return json.dumps(self.message, ensure_ascii=False, separators=(",", ":"))
 
 
 def number(word: str) -> int | None:
@@ -145,7 +148,7 @@ def _words(value: object, field: str, errors: list[str]) -> list[str]:
             return []
         for part in str(item).split(","):
             if word := part.strip():
-                words.setdefault(word.lower(), word)
+                words.setdefault(login_key(word), word)
     return list(words.values())
 
 

@@ -1,14 +1,29 @@
 """Every field, tried with what nobody means: a clear word, nothing half done, nothing lost."""
 
+import sqlite3
+
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from channels_app.models import Delivery
 from notifications.forms.compose import ComposeForm
-from notifications.models import Notification
+from notifications.models import Notification, Stage
 from notifications.templating import create_template
 from tests.support.channels import make_channel
-from tests.support.composing import ADD, BY, LIST, composed, filled, page_of, press, problems, shows
+from tests.support.composing import (
+    ADD,
+    BY,
+    LIST,
+    composed,
+    do,
+    filled,
+    page_of,
+    press,
+    problems,
+    shows,
+)
 
 SCRIPT = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 FIELDS = sorted({*ComposeForm.base_fields, "action_title", "action_url", "event.x", "json_shown"})
@@ -154,6 +169,118 @@ def test_more_people_than_a_list_may_name_are_refused(admin):
     response = press(admin, "save", everyone=None, contacts=names)
     assert any("At most 10,000 people by name" in text for text in problems(response))
     assert not Notification.objects.exists()
+
+
+CROWD = 260_000  # short logins fill a page that is still within the limit for all pages
+TOO_MANY = "At most 10,000 people by name; use a role for more."
+
+
+@pytest.fixture
+def usual_limits(db):
+    """SQLite as it is built by default: 32,766 variables in a query; Debian's takes more."""
+    if connection.vendor == "sqlite":
+        connection.ensure_connection()
+        code = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
+        before = connection.connection.setlimit(code, 32_766)
+        yield
+        connection.connection.setlimit(code, before)
+    else:
+        yield
+
+
+@pytest.mark.parametrize("number", [10_001, CROWD])
+@pytest.mark.parametrize("narrow", ["on", None])
+def test_a_crowd_by_name_is_refused_in_each_part_and_stays_typed(
+    admin, usual_limits, number, narrow
+):
+    names = "\n".join(f"p{number}" for number in range(number))
+    form = filled(everyone=None, contacts=names, roles=["-4"], narrow=narrow)
+    with CaptureQueriesContext(connection) as queries:
+        live = admin.post(PART, form)
+    assert (live.status_code, shows(live, TOO_MANY)) == (200, True)
+    assert "Ana Ruiz" not in live.content.decode()  # not even those who hold the role
+    assert max(len(query["sql"]) for query in queries) < 10_000
+    listed = admin.post(LIST + "compose/people/", {**form, "show": "all"})
+    assert (listed.status_code, shows(listed, "Ana Ruiz")) == (200, False)
+    for action in ("check", "save", "test", "send"):
+        response = admin.post(ADD, {**form, "action": action})
+        assert (response.status_code, shows(response, TOO_MANY)) == (200, True)
+        assert shows(response, f"p{number - 1}</textarea>") or names in response.content.decode()
+    assert not Notification.objects.exists()
+
+
+def test_everyone_outweighs_a_crowd_by_name(admin, usual_limits):
+    names = "\n".join(f"p{number}" for number in range(CROWD))
+    assert "<b>4 people</b>" in admin.post(PART, filled(contacts=names)).content.decode()
+    assert composed(admin, "send", contacts=names).audience["everyone"]
+
+
+def test_as_many_as_a_list_may_name_are_looked_up_with_the_usual_limits(admin, usual_limits):
+    names = ["ana@acme.example", *(f"Ä{number}@x.example" for number in range(9_999))]
+    form = filled(everyone=None, contacts="\n".join(names), roles=["-2"])
+    live = admin.post(PART, form).content.decode()
+    assert "<b>3 people</b>" in live
+    assert "Nobody is known as Ä0@x.example" in live
+    assert admin.post(LIST + "compose/people/", {**form, "show": "left_out"}).status_code == 200
+    draft = composed(admin, "save", **form)
+    assert admin.get(page_of(draft)).status_code == 200
+    assert admin.get(f"{LIST}{draft.pk}/people/").status_code == 200
+    narrow = admin.post(PART, {**form, "roles": ["-4"], "narrow": "on"}).content.decode()
+    assert "<b>1 person</b>" in narrow
+
+
+HIDDEN = {
+    "half a character": (r"\ud800", "It holds half of a character (a lone surrogate)."),
+    "NUL": (r"a\u0000b", "It holds a NUL character, which cannot be stored."),
+}
+
+
+@pytest.mark.parametrize("escape", HIDDEN)
+@pytest.mark.parametrize(
+    ("kind", "source", "label"),
+    [
+        ("CARD", '{"title": "%s", "text": "x"}', "Title"),
+        ("CARD", '{"text": "%s"}', "Text"),
+        ("CARD", '{"text": "x", "image": "https://a.example/%s"}', "Image URL"),
+        (
+            "CARD",
+            '{"text": "x", "actions": [{"title": "%s", "url": "https://a.example"}]}',
+            "Button 1 title",
+        ),
+        (
+            "CARD",
+            '{"text": "x", "actions": [{"title": "Go", "url": "https://a.example/%s"}]}',
+            "Button 1 URL",
+        ),
+        ("IMAGE", '{"url": "https://a.example/x.png", "text": "%s"}', "Text"),
+    ],
+)
+def test_a_character_hidden_in_a_json_escape_is_shown_as_it_was_written(
+    admin, escape, kind, source, label
+):
+    code, problem = HIDDEN[escape]
+    source = source % code
+    form = {"kind": kind, "json_shown": "1", "source": source}
+    for as_json in ("on", None):
+        part = admin.post(LIST + "compose/message/", filled(**form, as_json=as_json))
+        assert part.status_code == 200
+        assert shows(part, f"{label}: {problem}")
+    draft = composed(admin, "save", **form, as_json="on")
+    page = admin.get(page_of(draft))
+    assert page.status_code == 200
+    assert shows(page, source)
+    assert shows(page, f"{label}: {problem}")
+    assert admin.get(LIST).status_code == 200
+    assert do(admin, draft, "discard").status_code == 200
+    draft.refresh_from_db()
+    assert draft.stage == Stage.CANCELLED
+
+
+@pytest.mark.parametrize("key", ["0" * 20 + "1" * 4400, "1" * 5000, "9" * 19, "9" * 20, "٣"])
+@pytest.mark.parametrize("place", ["change/", "people/", "progress/", ""])
+def test_a_number_that_no_notification_has_is_not_found(admin, key, place):
+    composed(admin)
+    assert admin.get(f"{LIST}{key}/{place}", follow=True).status_code == 404
 
 
 def test_a_note_and_a_search_of_any_kind_break_nothing(admin, client_as):

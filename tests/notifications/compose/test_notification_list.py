@@ -80,3 +80,10 @@ def test_pages_follow_each_other_by_key(admin):
 def test_a_query_that_means_nothing_breaks_nothing(admin, query):
     composed(admin)
     assert admin.get(LIST + query, follow=True).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["channel", "template", "series", "channel__in", "tenant__exact"])
+@pytest.mark.parametrize("key", ["1", "9" * 19, "-" + "9" * 19])
+def test_the_list_is_not_narrowed_by_what_it_does_not_offer(admin, name, key):
+    composed(admin)
+    assert admin.get(LIST, {name: key}).status_code == 400

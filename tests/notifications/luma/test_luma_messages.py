@@ -8,10 +8,12 @@ import time_machine
 
 from channels_app.models import ChatMessage, Delivery
 from notifications import tasks
+from notifications.composing import draft_of
 from notifications.models import Notification, Stage, Template
 from notifications.templating import ensure_default_template, retire_template
 from project.access.models import Tenant
 from tests.support.channels import make_channel
+from tests.support.composing import do, page_of, problems
 from tests.support.luma import BY, JAKE, OUTAGE, request, template
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +125,46 @@ def test_a_message_that_is_too_long_is_refused(people, post, kind):
     card = {"text": "x" * 40_001}
     for message in [long[kind]] if kind in long else [card, json.dumps(card)]:
         assert refusal(post(request(responseType=kind, message=message))).startswith("message: ")
+
+
+# With nothing between its parts: whatever is added on the way would be too much.
+FULL = '{"title":"t","text":"%s"}'
+
+
+@pytest.mark.parametrize("letter", ["@", "x"])
+@pytest.mark.parametrize("kind", ["CARD", "IMAGE"])
+def test_an_object_may_be_as_long_as_a_text(people, post, said, kind, letter):
+    full = FULL if kind == "CARD" else f'{{"url":"{PICTURE}","text":"%s"}}'
+    message = full % (letter * (40_000 - len(full) + 2))
+    assert len(message) == 40_000
+    for asked in (message, json.loads(message)):
+        assert post(request(responseType=kind, message=asked)).status_code == 200
+    assert said() == {JAKE: [json.loads(message)] * 2}
+
+
+@pytest.mark.parametrize("letter", ["@", "x"])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_an_object_that_is_one_character_longer_is_refused(people, post, as_text, letter):
+    message = FULL % (letter * (40_001 - len(FULL) + 2))
+    asked = message if as_text else json.loads(message)
+    assert "40,000" in refusal(post(request(responseType="CARD", message=asked)))
+
+
+def test_a_copy_of_a_message_full_of_signs_can_be_opened_and_kept(people, post, client_as):
+    message = FULL % ("@" * 39_900)
+    assert post(request(responseType="CARD", message=message)).status_code == 200
+    admin = client_as("Administrator")
+    sent = Notification.objects.get()
+    assert admin.get(page_of(sent)).status_code == 200
+    do(admin, sent, "copy")
+    copy = Notification.objects.latest("pk")
+    page = admin.get(page_of(copy))
+    assert "of 40,000 characters. All variables are known" in page.content.decode()
+    typed = {name: value for name, value in page.context["form"].data.lists() if value != [""]}
+    response = admin.post(page_of(copy), {**typed, "action": "save"}, follow=True)
+    assert not problems(response)
+    copy.refresh_from_db()
+    assert draft_of(copy).source().render({})["text"] == "@" * 39_900
 
 
 @pytest.mark.parametrize("message", [1, True, ["x"], 1.5])
@@ -308,6 +350,7 @@ def test_a_rule_repeats_from_now_on_the_tenants_clock(people, post, said):
         "FREQ=DAILY;X=1",
         "FREQ=DAILY\nFREQ=DAILY",
         "FREQ=DAILY;BYHOUR=" + "1," * 400,
+        "FREQ=DAILY;INTERVAL=" + "0" * 19 + "1" + "0" * 30,
         True,
         ["FREQ=DAILY"],
         {},

@@ -1,12 +1,15 @@
+import re
 import threading
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
 from django.test import Client
 
 from channels_app.models import Channel
 from notifications.models import Recipient
 from project.access.models import AuditEntry
+from tests.support.channels import make_channel
 
 ADD = "/admin/notifications/recipient/add/"
 
@@ -201,6 +204,19 @@ def test_a_persons_page_links_to_their_deliveries_and_their_chat(admin_client, m
     text = admin_client.get(page_of(ana)).content.decode()
     assert "/admin/channels_app/delivery/?recipient=ana%40acme.example" in text
     assert "/chat/" in text
+
+
+def test_a_chat_whose_secrets_no_key_opens_is_left_out_of_a_persons_page(
+    admin_client, make_person, tenant, settings
+):
+    make_channel(tenant, name="Lost chat")
+    settings.FERNET_KEYS = [Fernet.generate_key().decode()]
+    make_channel(tenant, name="Chat of today")
+    Channel.objects.create(tenant=tenant, name="Chat without a key", kind="chat")
+    page = admin_client.get(page_of(make_person("ana")))
+    assert page.status_code == 200
+    windows = re.findall(r"Chat window · ([^<]+)<", page.content.decode())
+    assert windows == ["Chat of today"]
 
 
 @pytest.mark.parametrize("group", ["Composer", "Approver", "Operator", "Agent", "Auditor"])
