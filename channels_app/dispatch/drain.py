@@ -16,12 +16,13 @@ from django.utils import timezone
 
 from channels_app.connectors.base import BatchConnector, HttpConnector, Rejected, Unavailable
 from channels_app.dispatch import recover
-from channels_app.dispatch.batches import BatchRunner, deliver
-from channels_app.dispatch.claims import LEASE, Lane, channels_due, claim
-from channels_app.dispatch.results import Result, build, cut_off, of_response, of_verdict
+from channels_app.dispatch.batches import BatchRunner, deliver_at_once
+from channels_app.dispatch.claims import Lane, channels_due, claim
+from channels_app.dispatch.hand import Hand
+from channels_app.dispatch.results import build, cut_off, of_response, of_verdict, try_of
 from channels_app.dispatch.settle import settle
 from channels_app.http import BulkTransport
-from channels_app.models import Channel, Delivery, State
+from channels_app.models import Channel, Delivery
 from channels_app.secrets import SecretsUnreadable
 from project import stopping
 
@@ -29,10 +30,13 @@ log = logging.getLogger(__name__)
 
 WINDOW = 256  # deliveries in hand at once on one host, shared out among its loops
 LIFE = 60.0  # seconds after which a loop hands over to a new one
-GRACE = 5.0  # seconds that what is under way gets when the worker is told to stop
+# Seconds that what is under way gets then: more than a request may take, or an e-mail but to the
+# worst of servers; together with LIFE well below the task's time limit.
+LANDING = 40.0
+GRACE = 5.0  # seconds that it gets when the worker is told to stop
 LINGER = timedelta(seconds=90)  # waits for what falls due within; the sweep comes each minute
 POLL = 0.2  # seconds between looks at the database while nothing is under way
-SETTLE_SIZE, SETTLE_AGE = 64, 0.1  # settle so many results at once, or after so many seconds
+REST = 5.0  # seconds before a channel that could not be used is looked at again
 
 
 class Drain:
@@ -42,11 +46,11 @@ class Drain:
         self.holder = uuid.uuid4().hex
         self.linger = linger
         self.lanes: dict[int, Lane] = {}
-        self.flying: dict[int, tuple[Lane, Delivery]] = {}
-        self.results: list[Result] = []
-        self.settled_at = time.monotonic()
-        self.housekept_at = self.renewed_at = float("-inf")
-        self.window = max(1, WINDOW // max(1, settings.DRAINS))
+        self.hand = Hand(self.holder)
+        self.turns = 0
+        self.unusable: dict[int, float] = {}  # channels, and when each is to be looked at again
+        self.housekept_at = float("-inf")
+        self.window: int = max(1, WINDOW // max(1, settings.DRAINS))
         self.transport = BulkTransport(window=self.window)
         self.batches = BatchRunner()
 
@@ -63,13 +67,17 @@ class Drain:
             self.transport.close()
             self.batches.close()
 
-    def _turn(self) -> bool:
+    def _turn(self, *, landing: bool = False) -> bool:
         """Do one round; False when nothing is under way and nothing came of it."""
+        launched = 0
         try:
-            self._keep_house()
-            launched = self._launch()
+            # First what has ended: after a standstill, answers that came are still in time.
             self._collect(POLL / 10)
-            settled = self._settle_when_ripe()
+            settled = self.hand.settle(now=landing and not self.hand.flying)
+            self.hand.renew()
+            if not landing:
+                self._keep_house()
+                launched = self._launch()
         except DatabaseError:
             # The rows wait, and what is in hand is kept: settled once the database is back,
             # or given up when its lease ends.
@@ -78,40 +86,57 @@ class Drain:
             time.sleep(1)
             return True
         # What was settled just now may let others go: more may be due at once.
-        return bool(launched or self.flying or self.results or settled)
+        return bool(launched or len(self.hand) or settled)
 
     # --- claim and send -------------------------------------------------------------------------
 
     def _launch(self) -> int:
         """Claim and send what is due; returns how many rows were taken."""
         launched = 0
-        now = timezone.now()
-        for channel in channels_due(now):
+        for channel in self._in_rotation(list(channels_due(timezone.now()))):
             lane = self._lane(channel)
             if lane is None:
                 continue
-            # What is sent but not yet settled counts as well: it is what a crash would repeat.
-            left = self.window - len(self.flying) - len(self.results)
-            # Half of what is left: whoever comes next finds room, however many channels hang.
-            room = max(1, left // 2) if left > 0 else 0
-            taken = claim(lane, room, now=now, holder=self.holder)
-            for delivery in taken:
-                self.flying[delivery.pk] = (lane, delivery)
+            now = timezone.now()  # the claims before this one may have waited for the database
+            taken = claim(lane, self._room(lane), now=now, holder=self.holder)
+            self.hand.take(lane, taken)
             launched += len(taken)
             if taken:
                 self._send(lane, taken, now)
         return launched
 
+    def _in_rotation(self, channels: list[Channel]) -> list[Channel]:
+        """Begin with another one in each turn, so that nobody's name comes first for ever."""
+        self.turns += 1
+        first = self.turns % max(1, len(channels))
+        return channels[first:] + channels[:first]
+
+    def _room(self, lane: Lane) -> int:
+        """How many more this lane may take.
+
+        It may hold half of what the others leave (three quarters of all, where there are no
+        others), so whoever comes next finds room, however many channels hang and however often
+        they were served. The last places go one by one.
+        """
+        others = len(self.hand.flying) - len(lane.flying)
+        most = max(1, (self.window - others) // 2 if others else self.window * 3 // 4)
+        return min(self.window - len(self.hand), most - len(lane.flying))
+
     def _lane(self, channel: Channel) -> Lane | None:
         """Return the channel's lane; None where its kind or secrets are unusable: it waits."""
+        if self.unusable.get(channel.pk, 0) > time.monotonic():
+            return None
         try:
             lane = self.lanes.get(channel.pk)
             if lane is None:
                 lane = self.lanes[channel.pk] = Lane(channel)
             lane.refresh(channel)
         except (KeyError, SecretsUnreadable):
-            log.exception("Channel %s can't be used; its deliveries wait.", channel.pk)
+            if channel.pk not in self.unusable:  # said once, not at each look
+                log.exception("Channel %s can't be used; its deliveries wait.", channel.pk)
+            self.unusable[channel.pk] = time.monotonic() + REST
             return None
+        self.unusable.pop(channel.pk, None)
         return lane
 
     def _send(self, lane: Lane, deliveries: list[Delivery], now: datetime) -> None:
@@ -120,18 +145,18 @@ class Drain:
             for delivery in deliveries:
                 request = build(connector, delivery, lane.credentials, now)
                 if isinstance(request, Rejected | Unavailable):
-                    self._done(of_verdict(delivery, request, started_at=now, duration=0))
+                    self.hand.ended(of_verdict(delivery, request, started_at=now, duration=0))
                 else:
-                    self.transport.submit(delivery.pk, request, lane.policy)
+                    self.transport.submit(try_of(delivery), request, lane.policy)
         elif isinstance(connector, BatchConnector) and connector.transactional:
             try:
                 # What it does and that it was done are one commit: never lost, never doubled.
                 with transaction.atomic():
-                    results = deliver(connector, deliveries, lane.credentials, now)
+                    results = deliver_at_once(connector, deliveries, lane.credentials, now)
                     settle(results, holder=self.holder, now=timezone.now())
             finally:
                 for delivery in deliveries:
-                    self._landed(delivery.pk)
+                    self.hand.landed(delivery)
         elif isinstance(connector, BatchConnector):
             self.batches.submit(connector, deliveries, lane.credentials, now)
 
@@ -140,41 +165,34 @@ class Drain:
     def _collect(self, seconds: float) -> None:
         """Take in what has ended, waiting up to ``seconds`` for it."""
         for finished in self.transport.poll(seconds if self.transport.in_flight else 0):
-            lane, delivery = self.flying[finished.key]
+            lane, delivery = self.hand.flying.get(finished.key, (None, None))
+            if lane is None or delivery is None:
+                continue  # nobody waits for it any more
             if isinstance(lane.connector, HttpConnector):  # always so, by what _send submits
-                self._done(of_response(delivery, lane.connector, finished))
-        for result in self.batches.finished():
-            self._done(result)
-        if self.flying and not self.transport.in_flight:
+                self.hand.ended(of_response(delivery, lane.connector, finished))
+        results, unsent = self.batches.finished()
+        for result in results:
+            self.hand.ended(result)
+        for delivery in unsent:
+            self.hand.unsent(delivery)
+        if self.hand.flying and not self.transport.in_flight:
             time.sleep(seconds)  # batches in threads wake nobody
 
-    def _done(self, result: Result) -> None:
-        self._landed(result.delivery.pk)
-        self.results.append(result)
-
-    def _landed(self, pk: int) -> None:
-        if pk in self.flying:
-            lane, delivery = self.flying.pop(pk)
-            lane.landed(delivery)
-
-    def _settle_when_ripe(self, *, now: bool = False) -> bool:
-        age = time.monotonic() - self.settled_at
-        if self.results and (now or len(self.results) >= SETTLE_SIZE or age >= SETTLE_AGE):
-            settle(self.results, holder=self.holder, now=timezone.now())
-            self.results.clear()
-            self.settled_at = time.monotonic()
-            return True
-        return False
-
     def _land(self) -> None:
-        """End in order: what is under way gets a moment, what does not end by then is cut off."""
-        ends = time.monotonic() + (GRACE if stopping.requested() else 2 * GRACE)
-        while self.flying and time.monotonic() < ends:
-            self._collect(POLL)
-            self._settle_when_ripe()
-        for _lane, delivery in list(self.flying.values()):
-            self._done(cut_off(delivery, "The worker was stopped; it may have arrived."))
-        self._settle_when_ripe(now=True)
+        """End in order: what has not left is handed back, what is under way is waited for.
+
+        What does not end in time is cut off: after GRACE where the worker is told to stop, else
+        only what outlasts any request.
+        """
+        self.batches.recall()
+        ends, hurried = time.monotonic() + LANDING, False
+        while len(self.hand) and time.monotonic() < ends:
+            if stopping.requested() and not hurried:
+                ends, hurried = min(ends, time.monotonic() + GRACE), True
+            self._turn(landing=True)
+        for _lane, delivery in list(self.hand.flying.values()):
+            self.hand.ended(cut_off(delivery, "The worker was stopped; it may have arrived."))
+        self.hand.settle(now=True)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -183,15 +201,9 @@ class Drain:
         if time.monotonic() - self.housekept_at < 1:
             return
         self.housekept_at = time.monotonic()
-        now = timezone.now()
-        recover.give_back(now)
-        recover.expire(now)
-        recover.cancel_halted(now)
-        if time.monotonic() - self.renewed_at > LEASE.total_seconds() / 3:
-            self.renewed_at = time.monotonic()
-            Delivery.objects.filter(
-                pk__in=list(self.flying), holder=self.holder, state=State.SENDING
-            ).update(lease_until=now + LEASE)
+        recover.give_back(timezone.now(), in_hand=self.hand.rows())
+        recover.expire(timezone.now())
+        recover.cancel_halted(timezone.now())
 
     def _worth_waiting(self) -> bool:
         """Sleep a little when something is due soon; False when the loop may end."""

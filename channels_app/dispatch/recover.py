@@ -1,6 +1,7 @@
 """What time alone does to deliveries: leases end, deadlines pass, stops are carried out."""
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import models, transaction
@@ -12,14 +13,15 @@ from channels_app.models import Delivery, State, Tally
 BATCH = 500  # rows a transaction, so that no lock is held for long
 
 
-def give_back(now: datetime) -> int:
-    """Return rows whose worker is gone to the queue, each with an ``unknown`` attempt."""
+def give_back(now: datetime, *, in_hand: Collection[int] = ()) -> int:
+    """Return rows whose worker is gone to the queue, each with an ``unknown`` attempt.
+
+    ``in_hand``: ids of rows that the caller itself has under way. A caller that stood still for
+    longer than its leases knows best that they are not lost.
+    """
     with transaction.atomic():
-        rows = list(
-            Delivery.objects.stalled(now)
-            .order_by("pk")
-            .select_for_update(skip_locked=True, of=("self",))[:BATCH]
-        )
+        stalled = Delivery.objects.stalled(now).exclude(pk__in=in_hand).order_by("pk")
+        rows = list(stalled.select_for_update(skip_locked=True, of=("self",))[:BATCH])
         write([cut_off(row, "The worker was lost; it may have arrived.") for row in rows], now=now)
     return len(rows)
 

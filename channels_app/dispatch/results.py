@@ -35,6 +35,11 @@ class Result:
     retry_after: timedelta | None = None
 
 
+def try_of(delivery: Delivery) -> int:
+    """Number this try apart from all others, also from the same delivery's next one."""
+    return delivery.pk << 16 | delivery.attempt_count
+
+
 def build(
     connector: HttpConnector, delivery: Delivery, credentials: Credentials, now: datetime
 ) -> HttpRequest | Rejected | Unavailable:

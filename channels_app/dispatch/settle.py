@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
-from channels_app.dispatch.results import Result
+from channels_app.dispatch.results import Result, try_of
 from channels_app.dispatch.retry import next_try
 from channels_app.models import Attempt, Delivery, Outcome, State, Tally
 from channels_app.signals import origin_settled
@@ -23,18 +24,40 @@ def settle(results: Sequence[Result], *, holder: str, now: datetime) -> int:
     what came of it late is left out, for a written attempt is never changed.
     """
     with transaction.atomic():
-        held = set(
-            Delivery.objects.filter(
-                pk__in=[result.delivery.pk for result in results],
-                holder=holder,
-                state=State.SENDING,
-            )
-            .select_for_update(of=("self",))
-            .values_list("pk", flat=True)
-        )
-        ours = [result for result in results if result.delivery.pk in held]
+        held = _held([result.delivery for result in results], holder)
+        ours = [result for result in results if try_of(result.delivery) in held]
         write(ours, now=now)
     return len(ours)
+
+
+def hand_back(deliveries: Sequence[Delivery], *, holder: str) -> None:
+    """Return to the queue what was claimed and has certainly not left: no try was made."""
+    with transaction.atomic():
+        held = _held(deliveries, holder)
+        ours = [delivery for delivery in deliveries if try_of(delivery) in held]
+        Delivery.objects.filter(pk__in=[delivery.pk for delivery in ours]).update(
+            state=State.QUEUED,
+            attempt_count=F("attempt_count") - 1,
+            lease_until=None,
+            holder="",
+        )
+        moves: dict[Origin, Counter[str]] = defaultdict(Counter)
+        for delivery in ours:
+            origin = (delivery.origin_kind, delivery.origin_id)
+            moves[origin].update({State.SENDING: -1, State.QUEUED: 1})
+        shift_tallies(moves)
+
+
+def _held(deliveries: Sequence[Delivery], holder: str) -> set[int]:
+    """Lock those of these tries that are still the holder's; a later try of a row is another."""
+    rows = (
+        Delivery.objects.filter(
+            pk__in=[delivery.pk for delivery in deliveries], holder=holder, state=State.SENDING
+        )
+        .select_for_update(of=("self",))
+        .only("pk", "attempt_count")
+    )
+    return {try_of(row) for row in rows}
 
 
 def write(results: Sequence[Result], *, now: datetime) -> None:

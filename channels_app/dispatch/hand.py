@@ -1,0 +1,83 @@
+"""What one dispatch loop has in hand: tries under way, and ends that are not written down yet."""
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from django.utils import timezone
+
+from channels_app.dispatch.claims import LEASE, Lane
+from channels_app.dispatch.results import Result, try_of
+from channels_app.dispatch.settle import hand_back, settle
+from channels_app.models import Delivery, State
+
+SETTLE_SIZE, SETTLE_AGE = 64, 0.1  # settle so many results at once, or after so many seconds
+
+
+class Hand:
+    """Its length is what a crash would repeat: what is sent but not yet settled counts as well."""
+
+    def __init__(self, holder: str) -> None:
+        # By the try's number, not the row's: a row that was given back meanwhile may be under way
+        # a second time.
+        self.flying: dict[int, tuple[Lane, Delivery]] = {}
+        self._holder = holder
+        self._results: list[Result] = []
+        self._unsent: list[Delivery] = []
+        self._settled_at = time.monotonic()
+        self._renewed_at = datetime.min.replace(tzinfo=UTC)
+
+    def __len__(self) -> int:
+        return len(self.flying) + len(self._results) + len(self._unsent)
+
+    def rows(self) -> list[int]:
+        """Return the ids of all rows in hand."""
+        return [
+            *(delivery.pk for _, delivery in self.flying.values()),
+            *(result.delivery.pk for result in self._results),
+            *(delivery.pk for delivery in self._unsent),
+        ]
+
+    def take(self, lane: Lane, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self.flying[try_of(delivery)] = (lane, delivery)
+
+    def ended(self, result: Result) -> None:
+        self.landed(result.delivery)
+        self._results.append(result)
+
+    def unsent(self, delivery: Delivery) -> None:
+        """Take note that this one was not sent, and never will be by this loop."""
+        self.landed(delivery)
+        self._unsent.append(delivery)
+
+    def landed(self, delivery: Delivery) -> None:
+        lane, _ = self.flying.pop(try_of(delivery), (None, None))
+        if lane is not None:
+            lane.landed(delivery)
+
+    def settle(self, *, now: bool = False) -> bool:
+        """Write down what has ended, once it is enough or old enough; True when it was done."""
+        if self._unsent:
+            hand_back(self._unsent, holder=self._holder)
+            self._unsent.clear()
+        age = time.monotonic() - self._settled_at
+        if self._results and (now or len(self._results) >= SETTLE_SIZE or age >= SETTLE_AGE):
+            settle(self._results, holder=self._holder, now=timezone.now())
+            self._results.clear()
+            self._settled_at = time.monotonic()
+            return True
+        return False
+
+    def renew(self) -> None:
+        """Put off the ends of the leases, when a third of their time is over.
+
+        By the clock on the wall, as leases are: the other one stands while a machine is suspended.
+        """
+        now = timezone.now()
+        if abs(now - self._renewed_at) < LEASE / 3:
+            return
+        Delivery.objects.filter(
+            pk__in=self.rows(), holder=self._holder, state=State.SENDING
+        ).update(lease_until=now + LEASE)
+        self._renewed_at = now
