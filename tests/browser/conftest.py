@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from channels_app.models import Channel
 from project.access.models import Tenant, User
@@ -46,13 +46,16 @@ def browse(browser: Browser, site: str) -> Iterator[Callable[..., Page]]:
             context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": site}])
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda line: complaints.append(line.text) if line.type == "error" else None,
-        )
+        page.on("console", lambda line: complaints.append(line.text) if _tells(line) else None)
         return page
 
     yield window
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def _tells(line: ConsoleMessage) -> bool:
+    """Whether it is an error. A look that is cut off by going to another page is none."""
+    cut_off = line.text.startswith(("htmx:sendAbort", "htmx:afterRequest"))
+    return line.type == "error" and not cut_off
