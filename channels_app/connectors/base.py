@@ -114,7 +114,11 @@ class BatchConnector(Connector):
     def deliver(
         self, deliveries: Sequence[Delivery], credentials: Credentials, now: datetime
     ) -> list[Verdict]:
-        """Send all; return one verdict each, in order. Must not raise."""
+        """Send all; return one verdict for each that was iterated over, in order. Must not raise.
+
+        In a thread, ask for the next only once the one before is sent: each is timed by that, and
+        the iteration ends early where the worker stops.
+        """
 
     def reach(self, credentials: Credentials) -> str:
         """Try the connection, where ``can_be_checked``; say in words what it shows.
