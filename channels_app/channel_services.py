@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from channels_app.channel_settings import check_settings
 from channels_app.connectors.base import Setting, connector_for
+from channels_app.dispatch.breaker import UNPAUSED, try_now
 from channels_app.models import Channel
 from channels_app.secrets import SecretsUnreadable, reseal
 from channels_app.tasks import wake
@@ -23,6 +24,7 @@ _FORM_FIELDS = (
     "lifetime",
     "max_in_flight",
     "rate_limit",
+    "owner",
 )
 
 
@@ -63,28 +65,33 @@ def change_channel(
     secrets: Mapping[str, str] | None = None,
     changed: Sequence[str] = (),
 ) -> None:
-    """Store what was changed in ``channel``; secrets not given stay. Raises ValidationError.
+    """Store what was changed in ``channel``. Raises ValidationError.
 
-    ``changed`` names the fields, for the audit trail.
+    Secrets not given stay, those given as empty are removed. ``changed`` names the fields, for
+    the audit trail.
     """
-    given = {name: value for name, value in (secrets or {}).items() if value}
+    given = secrets or {}
     with transaction.atomic():
         # Rotations and pacing write the same row: take theirs, not what was read before.
         channel.sealed = Channel.objects.select_for_update().get(pk=channel.pk).sealed
-        kept = {**_opened(channel), **given}
+        kept = {name: value for name, value in {**_opened(channel), **given}.items() if value}
         check_settings(channel, kept)
         if given:
             channel.keep_secrets(kept)
         _make_room_for_default(channel)
         channel.save(update_fields=[*_FORM_FIELDS, "sealed", "updated_at"])
+        _probe_at_once(channel)
         record(by, "channel.change", tenant=channel.tenant, target=channel, fields=sorted(changed))
 
 
 def set_active(channel: Channel, *, active: bool, by: Actor) -> bool:
-    """Rest or resume a channel; False when it was so already. What waited leaves at once."""
+    """Rest or resume a channel; False when it was so already. What waited leaves at once.
+
+    A rest ends a pause: who resumes the channel is believed that its receiver is there.
+    """
     with transaction.atomic():
         turned = Channel.objects.filter(pk=channel.pk).exclude(is_active=active)
-        if not turned.update(is_active=active, updated_at=timezone.now()):
+        if not turned.update(is_active=active, updated_at=timezone.now(), **UNPAUSED):
             return False
         channel.is_active = active
         verb = "resume" if active else "rest"
@@ -115,6 +122,7 @@ def rotate(channel: Channel, *, by: Actor, overlap: timedelta) -> dict[str, str]
                 secrets[f"old_{name}_until"] = until
         channel.keep_secrets({**secrets, **made})
         channel.save(update_fields=["sealed", "updated_at"])
+        _probe_at_once(channel)
         record(
             by,
             "channel.rotate",
@@ -124,6 +132,16 @@ def rotate(channel: Channel, *, by: Actor, overlap: timedelta) -> dict[str, str]
             overlap_seconds=int(overlap.total_seconds()),
         )
     return {name: made[name] for name in shared}
+
+
+def try_paused(channel: Channel, *, by: Actor) -> bool:
+    """Let a paused channel try a message at once; False where it is not paused."""
+    with transaction.atomic():
+        if not try_now(channel):
+            return False
+        record(by, "channel.try", tenant=channel.tenant, target=channel)
+        transaction.on_commit(wake)
+    return True
 
 
 def generated(channel: Channel) -> list[Setting]:
@@ -165,6 +183,12 @@ def reseal_all(*, by: Actor) -> tuple[int, list[Channel]]:
         done += Channel.objects.filter(pk=channel.pk, sealed=channel.sealed).update(sealed=sealed)
     record(by, "channel.reseal", tenant=None, count=done, unreadable=len(unreadable))
     return done, unreadable
+
+
+def _probe_at_once(channel: Channel) -> None:
+    """What was changed may be what was wrong."""
+    if try_now(channel):
+        transaction.on_commit(wake)
 
 
 def _shared(channel: Channel) -> list[str]:

@@ -6,15 +6,23 @@ from collections.abc import Mapping
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from channels_app.callback_token import private_key
 from channels_app.connectors.base import Setting, connector_for
 from channels_app.http import AddressPolicy, TransportError
 from channels_app.models import Channel
 
 SETTING_MAX = 2048  # characters
+KEY_MAX = 8192  # characters; an RSA key of 4096 bits has 3,300 in PEM
 
 
 def check_setting(setting: Setting, value: str) -> None:
     """Refuse a value that no message could be sent with. Raises ValidationError."""
+    if setting.kind == "key":
+        try:
+            private_key(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return
     if len(value) > SETTING_MAX:
         raise ValidationError(f"At most {SETTING_MAX} characters.")
     if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in value):

@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from channels_app.channel_settings import SETTING_MAX, check_setting
+from channels_app.channel_settings import KEY_MAX, SETTING_MAX, check_setting
 from channels_app.connectors.base import Setting, connector_for
 from channels_app.models import Channel
 from channels_app.secrets import SecretsUnreadable
+from project.access.models import User
 
+REMOVE = "-"  # typed in place of an optional secret
 LONGEST_LIFETIME = timedelta(days=30)
 OVERLAPS = [
     (24, "24 hours"),
@@ -34,6 +36,13 @@ class HoursField(forms.FloatField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return super().has_changed(self.to_python(self.prepare_value(initial)), data)
+
+
+class KeyInput(forms.Textarea):
+    """For a key of several lines; what was typed is not given back."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
 
 
 class ChannelForm(forms.ModelForm[Channel]):
@@ -60,6 +69,7 @@ class ChannelForm(forms.ModelForm[Channel]):
             "lifetime",
             "max_in_flight",
             "rate_limit",
+            "owner",
         )
         labels: ClassVar = {
             "external_id": "External ID",
@@ -71,11 +81,18 @@ class ChannelForm(forms.ModelForm[Channel]):
         help_texts: ClassVar = {
             "max_in_flight": "At most, for each worker.",
             "rate_limit": "At most, over all workers. 0 is no limit.",
+            "owner": "Is told by e-mail when it is paused and when it comes back.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.instance.kind = self.kind
+        owner = self.fields.get("owner")
+        if isinstance(owner, forms.ModelChoiceField):
+            owner.empty_label = "nobody: Administrators are told"
+            # Who made it may be of no tenant, or of another by now: they stay until changed.
+            chosen = User.objects.filter(pk=self.instance.owner_id or 0)
+            owner.queryset = (owner.queryset or chosen) | chosen
         held = _held(self.instance)
         for setting in self.declared:
             field = self.fields[field_name(setting)]
@@ -83,7 +100,9 @@ class ChannelForm(forms.ModelForm[Channel]):
                 field.initial = self.instance.setting(setting.name)
             elif setting.name in held:
                 field.required = False
-                field.help_text = f"{setting.help} Kept as it is when left empty.".strip()
+                hint = "Kept as it is when left empty"
+                hint += "." if setting.required else f", taken away by “{REMOVE}”."
+                field.help_text = f"{setting.help} {hint}".strip()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -101,9 +120,9 @@ class ChannelForm(forms.ModelForm[Channel]):
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The secrets that were typed in; the others stay."""
+        """The secrets that were typed in, empty ones for those to be removed; the others stay."""
         given = {s.name: self.cleaned_data[field_name(s)] for s in self.declared if s.secret}
-        return {name: value for name, value in given.items() if value}
+        return {name: "" if value == REMOVE else value for name, value in given.items() if value}
 
 
 class RotateForm(forms.Form):
@@ -125,7 +144,9 @@ def field_name(setting: Setting) -> str:
 
 def _field(setting: Setting) -> forms.CharField:
     widget: forms.Widget = forms.TextInput(attrs={"class": "vTextField"})
-    if setting.secret:
+    if setting.kind == "key":
+        widget = KeyInput(attrs={"class": "vLargeTextField", "rows": 4, "autocomplete": "off"})
+    elif setting.secret:
         widget = forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"})
     elif setting.kind == "url":
         widget = forms.URLInput(attrs={"class": "vTextField", "placeholder": "https://"})
@@ -133,10 +154,15 @@ def _field(setting: Setting) -> forms.CharField:
         label=setting.label,
         help_text=setting.help,
         required=setting.required,
-        max_length=SETTING_MAX,
+        max_length=KEY_MAX if setting.kind == "key" else SETTING_MAX,
         widget=widget,
-        validators=[partial(check_setting, setting)],
+        validators=[partial(_check, setting)],
     )
+
+
+def _check(setting: Setting, value: str) -> None:
+    if value != REMOVE or setting.required or not setting.secret:
+        check_setting(setting, value)
 
 
 def _held(channel: Channel) -> set[str]:

@@ -1,12 +1,13 @@
 """What the floors above ask of this one: put deliveries in, stop what an origin sends."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from channels_app.models import Delivery, Tally
+from channels_app.models.bulk_insert import Row, Shared, insert_deliveries
 from project.access.models import Tenant
 
 
@@ -28,6 +29,16 @@ def enqueue(deliveries: Sequence[Delivery], *, kind: str, pk: int) -> None:
         Delivery.objects.bulk_create(deliveries, batch_size=1000)
         states = Counter(str(delivery.state) for delivery in deliveries)
         Tally.objects.shift(kind, pk, states)
+
+
+def enqueue_rows(shared: Shared, rows: Iterable[Row]) -> None:
+    """Do as `enqueue` does, for many: the rows are plain values and get no objects.
+
+    ``rows`` may be made while they are stored.
+    """
+    with transaction.atomic():
+        states = insert_deliveries(shared, rows)
+        Tally.objects.shift(shared.origin_kind, shared.origin_id, states)
 
 
 def halt(kind: str, pk: int, now: datetime) -> None:

@@ -6,9 +6,11 @@ from datetime import datetime
 from django.conf import settings
 from django.utils import timezone
 
+from channels_app import channel_notices
 from channels_app.dispatch import recover
 from channels_app.dispatch.drain import LINGER, Drain
 from channels_app.models import Delivery
+from project.access.models import AuditEntry
 from project.hints import hint
 from project.slots import hold_slot
 
@@ -43,6 +45,14 @@ def carry_out_stops() -> None:
             pass
     except Exception:
         log.exception("A stop was not carried out to its end; the sweep goes on with it.")
+
+
+def tell_owner(entry: int) -> None:
+    """Send a channel's owner what this entry of the audit trail says of it."""
+    try:
+        channel_notices.tell_owner(AuditEntry.objects.get(pk=entry))
+    except Exception:
+        log.exception("A channel's owner was not told; the console says the same.")
 
 
 def sweep() -> None:

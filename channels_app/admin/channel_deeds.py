@@ -35,6 +35,7 @@ class ChannelDeeds(TenantAdmin[Channel]):
         deeds: list[tuple[str, Callable[..., HttpResponseBase]]] = [
             ("rest", require_POST(self._rest)),
             ("resume", require_POST(self._resume)),
+            ("try", require_POST(self._try)),
             ("check", require_POST(self._check)),
             ("rotate", self._rotate),
         ]
@@ -63,6 +64,19 @@ class ChannelDeeds(TenantAdmin[Channel]):
         services.set_active(channel, active=active, by=actor_of(request))
         words = "delivers again" if active else "rests. Its deliveries wait, and expire as planned"
         messages.success(request, f"{channel} {words}.")
+        return redirect(self._url(channel))
+
+    def _try(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        channel = self._mine(request, object_id)
+        if channel is None:
+            return self._gone(request, object_id)
+        if services.try_paused(channel, by=actor_of(request)):
+            messages.success(
+                request,
+                f"{channel} tries one message now. Once it is answered, the channel goes on.",
+            )
+        else:
+            messages.info(request, f"{channel} is not paused any more.")
         return redirect(self._url(channel))
 
     def _check(self, request: HttpRequest, object_id: str) -> HttpResponse:

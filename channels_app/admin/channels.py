@@ -5,10 +5,11 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, ForeignKey, OuterRef, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -16,12 +17,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from channels_app import channel_services as services
 from channels_app.admin.channel_deeds import UNREADABLE, ChannelDeeds
+from channels_app.admin.standing import badge, pause_in_words
 from channels_app.connectors.base import connector_for
 from channels_app.forms import ChannelForm, channel_form, field_name
 from channels_app.models import Channel, Delivery
 from channels_app.models.channel import Kind
 from channels_app.secrets import SecretsUnreadable
-from project.access.current import actor_of
+from project.access.current import actor_of, tenant_of
+from project.access.models import User
 
 KINDS = {
     Kind.CHAT: "A chat window in the browser for each person, built in.",
@@ -47,11 +50,13 @@ class ChannelAdmin(ChannelDeeds):
 
     @admin.display(description="state", ordering="is_active")
     def standing(self, channel: Channel) -> SafeString:
-        word = "active" if channel.is_active else "resting"
-        state = format_html('<span class="state state-{}">{}</span>', word, word)
-        if not channel.is_default:
-            return state
-        return format_html('{} <span class="chip">{}</span>', state, "default")
+        state = badge(channel)
+        if channel.is_default:
+            state = format_html('{} <span class="chip">{}</span>', state, "default")
+        if channel.is_paused:
+            words = pause_in_words(channel, timezone.now())
+            state = format_html('{}<div class="quiet channel-why">{}</div>', state, words)
+        return state
 
     @admin.display(description="in use", ordering="used")
     def in_use(self, channel: Channel) -> str:
@@ -76,11 +81,30 @@ class ChannelAdmin(ChannelDeeds):
             (str(Kind(kind).label), {"fields": declared}),
             ("Callers", {"fields": ["external_id"]}),
             ("Limits", {"fields": [("lifetime", "max_in_flight", "rate_limit")]}),
+            ("When it fails", {"fields": ["owner"]}),
         ]
         return [(title, options) for title, options in parts if options["fields"]]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         return ("shown_settings",) if obj and not self.has_change_permission(request, obj) else ()
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {**super().get_changeform_initial_data(request), "owner": request.user.pk}
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "owner":
+            # An installation's superuser belongs to no tenant, but may answer for what they made.
+            theirs = Q(tenant=tenant_of(request)) | Q(pk=request.user.pk)
+            kwargs["queryset"] = User.objects.filter(theirs).order_by("username")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "owner" and field is not None:  # a person is chosen here, not made
+            field.widget = field.widget.widget
+        return field
 
     @admin.display(description="settings")
     def shown_settings(self, channel: Channel) -> SafeString:
@@ -132,6 +156,8 @@ class ChannelAdmin(ChannelDeeds):
         return {
             "subtitle": None,
             "channel": channel,
+            "badge": badge(channel),
+            "paused": pause_in_words(channel, timezone.now()),
             "can_change_channel": self.has_change_permission(request, channel),
             "can_check": connector.can_be_checked,
             "rotates": services.generated(channel),

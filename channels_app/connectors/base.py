@@ -24,7 +24,7 @@ class Setting:
     help: str = ""
     required: bool = True
     secret: bool = False  # kept encrypted, never shown again
-    kind: Literal["text", "url", "email"] = "text"
+    kind: Literal["text", "url", "email", "key"] = "text"  # key: an RSA private key in PEM
     generate: bool = False  # a secret that is made when none is given
     # A generated secret that the far end holds too: shown once, and in a rotation the old one
     # (kept as ``old_<name>`` until ``old_<name>_until``) stays good for a while.
@@ -37,11 +37,16 @@ class Credentials:
 
     settings: Mapping[str, Any]
     secrets: Mapping[str, str] = field(repr=False)
+    organisation: str = ""  # the tenant's external ID
 
     @classmethod
     def of(cls, channel: Channel) -> "Credentials":
         """Open the channel's secrets; costs a decryption, so keep the result."""
-        return cls(settings=channel.settings, secrets=channel.secrets)
+        return cls(
+            settings=channel.settings,
+            secrets=channel.secrets,
+            organisation=str(channel.tenant.external_id),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,10 @@ class Receipt:
 
 class Rejected(Exception):
     """The same request can never succeed."""
+
+
+class Gone(Rejected):
+    """Nor can any other: the receiver wants no more messages. Its channel is put to rest."""
 
 
 class Unavailable(Exception):

@@ -8,13 +8,15 @@ from functools import lru_cache
 from secrets import token_bytes
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
+from channels_app.callback_token import callback_token, private_key
 from channels_app.connectors.base import (
     Credentials,
+    Gone,
     HttpConnector,
     Receipt,
-    Rejected,
     Setting,
     Unavailable,
     register,
@@ -40,6 +42,14 @@ class Webhook(HttpConnector):
         Setting("url", "URL", kind="url", help="Each message is posted here as signed JSON."),
         Setting(
             "secret", "Signing secret", required=False, secret=True, generate=True, shared=True
+        ),
+        Setting(
+            "private_key",
+            "RSA private key",
+            kind="key",
+            required=False,
+            secret=True,
+            help="In PEM. With one, each message carries a token signed by it (RS256) as well.",
         ),
     )
 
@@ -68,7 +78,7 @@ class Webhook(HttpConnector):
         if 200 <= response.status < 300:
             return Receipt()
         if response.status == 410:
-            raise Rejected("The receiver answered 410: it wants no more messages.")
+            raise Gone("The receiver answered 410: it wants no more messages.")
         raise Unavailable(
             f"The receiver answered {response.status}.",
             retry_after=response.retry_after(timezone.now()),
@@ -102,16 +112,29 @@ def _signed(
     old = secrets.get("old_secret")
     if old and now < datetime.fromisoformat(secrets["old_secret_until"]):
         signatures += f" {signature(old, signed)}"
-    return HttpRequest(
-        "POST",
-        credentials.settings["url"],
-        {
-            "Content-Type": "application/json",
-            "webhook-id": message_id,
-            "webhook-timestamp": timestamp,
-            "webhook-signature": signatures,
-        },
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": signatures,
+    }
+    if pem := secrets.get("private_key"):
+        headers["Authorization"] = f"Bearer {_token(pem, body, credentials, message_id, now)}"
+    return HttpRequest("POST", credentials.settings["url"], headers, body)
+
+
+def _token(pem: str, body: bytes, credentials: Credentials, message_id: str, now: datetime) -> str:
+    try:
+        key = private_key(pem)
+    except ValueError as error:
+        raise Unavailable("The channel has no usable private key.") from error
+    return callback_token(
+        key,
         body,
+        issuer=settings.BASE_URL,
+        organisation=credentials.organisation,
+        token_id=message_id,
+        now=now,
     )
 
 

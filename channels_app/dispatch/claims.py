@@ -1,20 +1,15 @@
 """Claiming: which due rows go out next, fairly over the channels."""
 
-from collections import Counter, defaultdict
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from channels_app.connectors.base import Connector, Credentials, connector_for
+from channels_app.dispatch.health import Health
 from channels_app.dispatch.results import try_of
-from channels_app.dispatch.settle import Origin, shift_tallies
 from channels_app.exit import policy_for
 from channels_app.http import AddressPolicy
-from channels_app.models import Channel, Delivery, State, Tally
-from channels_app.models.channel import ChannelQuerySet
-from channels_app.models.delivery import DeliveryQuerySet
+from channels_app.models import Channel, Delivery, statements
 
 # A lease outlives its worker by this much at most; who is alive renews it (dispatch/drain.py).
 LEASE = timedelta(seconds=30)
@@ -31,6 +26,7 @@ class Lane:
     def __init__(self, channel: Channel) -> None:
         self.flying: set[int] = set()  # the tries under way, by their numbers
         self.retrying: set[int] = set()  # those of them that are retries
+        self.has_spare = True  # first tries left room, the last time
         self.owed = 0  # places that retries did not get yet of their share, times RETRY_SHARE
         self._open(channel)
 
@@ -41,11 +37,16 @@ class Lane:
         self.policy: AddressPolicy
         self.connector, self.credentials, self.policy = opened
         self.channel = channel
+        self.health = Health()  # what was met before the change says nothing of it
 
-    def refresh(self, channel: Channel) -> None:
-        """Read the channel anew if it was changed: opening secrets costs a decryption."""
-        if channel.updated_at != self.channel.updated_at:
-            self._open(channel)
+    @classmethod
+    def of(cls, pk: int) -> "Lane":
+        return cls(Channel.objects.select_related("tenant").get(pk=pk))
+
+    def refresh(self, changed_at: datetime) -> None:
+        """Read the channel anew if it was changed: that and opening its secrets cost time."""
+        if changed_at != self.channel.updated_at:
+            self._open(Channel.objects.select_related("tenant").get(pk=self.channel.pk))
 
     @property
     def free(self) -> int:
@@ -62,12 +63,6 @@ class Lane:
         self.retrying.discard(try_of(delivery))
 
 
-def channels_due(now: datetime) -> ChannelQuerySet:
-    """Active channels with something to claim."""
-    due = Delivery.objects.due(now).filter(channel=OuterRef("pk"))
-    return Channel.objects.active().filter(Exists(due)).select_related("tenant")
-
-
 def claim(lane: Lane, room: int, *, now: datetime, holder: str) -> list[Delivery]:
     """Take what may go out over this channel now: at most ``room``, within its own limits.
 
@@ -78,46 +73,36 @@ def claim(lane: Lane, room: int, *, now: datetime, holder: str) -> list[Delivery
     room = min(room, lane.free)
     if room <= 0:
         return []
-    with transaction.atomic():
-        if lane.channel.rate_limit:
+    if not lane.channel.rate_limit:
+        taken = _take(lane, room, now, holder)
+    else:
+        with transaction.atomic():
             room = min(room, _paced_room(lane.channel, now))
-            if room == 0:
-                return []
-        rows = _without_halted(Delivery.objects.filter(channel=lane.channel).due(now).in_turn())
-        take = partial(DeliveryQuerySet.claim, now=now, lease_until=now + LEASE, holder=holder)
-        most = max(1, lane.channel.max_in_flight // RETRY_SHARE) - len(lane.retrying)
-        # Of a single place each time, every fourth: what a share leaves over is carried on.
-        share = min(room, (lane.owed + room) // RETRY_SHARE, most)
-        retries = take(rows.retries(), share)
-        first = take(rows.first_tries(), room - len(retries))
-        lane.owed = min(lane.owed + room - RETRY_SHARE * len(retries), RETRY_SHARE)
-        if len(retries) == max(0, share):  # there may be more of them
-            left = room - len(retries) - len(first)
-            retries += take(rows.retries(), min(left, most - len(retries)))
-        taken = retries + first
-        if lane.channel.rate_limit:
+            taken = _take(lane, room, now, holder) if room else []
             _pace(lane.channel, len(taken), now)
-        shift_tallies(_moves(taken))
     for delivery in taken:
         lane.took(delivery)
     return taken
 
 
-def _without_halted(rows: DeliveryQuerySet) -> DeliveryQuerySet:
-    """Leave out what was stopped; its rows are cancelled in batches, which takes its time."""
-    halted: dict[str, list[int]] = defaultdict(list)
-    for kind, pk in Tally.objects.halted().values_list("origin_kind", "origin_id"):
-        halted[kind].append(pk)
-    for kind, pks in halted.items():
-        rows = rows.exclude(origin_kind=kind, origin_id__in=pks)
-    return rows
-
-
-def _moves(taken: list[Delivery]) -> dict[Origin, Counter[str]]:
-    moves: dict[Origin, Counter[str]] = defaultdict(Counter)
-    for delivery in taken:
-        moves[delivery.origin_kind, delivery.origin_id].update({State.QUEUED: -1, State.SENDING: 1})
-    return moves
+def _take(lane: Lane, room: int, now: datetime, holder: str) -> list[Delivery]:
+    most = max(1, lane.channel.max_in_flight // RETRY_SHARE) - len(lane.retrying)
+    # Of a single place each time, every fourth: what a share leaves over is carried on.
+    share = most if lane.has_spare else (lane.owed + room) // RETRY_SHARE
+    taken = statements.claim(
+        lane.channel.pk,
+        room=room,
+        retries=min(share, most),
+        now=now,
+        lease_until=now + LEASE,
+        holder=holder,
+    )
+    retries = sum(delivery.attempt_count > 1 for delivery in taken)
+    lane.owed = min(lane.owed + room - RETRY_SHARE * retries, RETRY_SHARE)
+    had_spare, lane.has_spare = lane.has_spare, len(taken) < room
+    if not taken and not had_spare:  # no first tries: are there retries beyond their share?
+        return _take(lane, room, now, holder)
+    return taken
 
 
 def _paced_room(channel: Channel, now: datetime) -> int:

@@ -7,6 +7,7 @@ happens to it, the rows say what is to be done, and the next loop goes on from t
 import logging
 import time
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,14 +16,15 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from channels_app.connectors.base import BatchConnector, HttpConnector, Rejected, Unavailable
-from channels_app.dispatch import recover
+from channels_app.dispatch import breaker, recover
 from channels_app.dispatch.batches import BatchRunner, deliver_at_once
-from channels_app.dispatch.claims import Lane, channels_due, claim
+from channels_app.dispatch.claims import Lane, claim
 from channels_app.dispatch.hand import Hand
 from channels_app.dispatch.results import build, cut_off, of_response, of_verdict, try_of
 from channels_app.dispatch.settle import settle
 from channels_app.http import BulkTransport
-from channels_app.models import Channel, Delivery
+from channels_app.models import Channel, Delivery, statements
+from channels_app.models.statements import Due
 from channels_app.secrets import SecretsUnreadable
 from project import stopping
 
@@ -35,6 +37,8 @@ LIFE = 60.0  # seconds after which a loop hands over to a new one
 LANDING = 40.0
 GRACE = 5.0  # seconds that it gets when the worker is told to stop
 LINGER = timedelta(seconds=90)  # waits for what falls due within; the sweep comes each minute
+GLANCE = 0.02  # seconds between looks for more while little has landed
+ASK = 0.05  # seconds between questions which channels have something due
 POLL = 0.2  # seconds between looks at the database while nothing is under way
 REST = 5.0  # seconds before a channel that could not be used is looked at again
 
@@ -48,6 +52,10 @@ class Drain:
         self.lanes: dict[int, Lane] = {}
         self.hand = Hand(self.holder)
         self.turns = 0
+        self.due: dict[int, Due] = {}  # the channels that have something to claim
+        self.asked_at = float("-inf")
+        self.launched = 0  # how many were under way after the last look
+        self.looked_at = float("-inf")
         self.unusable: dict[int, float] = {}  # channels, and when each is to be looked at again
         self.housekept_at = float("-inf")
         self.window: int = max(1, WINDOW // max(1, settings.DRAINS))
@@ -73,6 +81,8 @@ class Drain:
         try:
             # First what has ended: after a standstill, answers that came are still in time.
             self._collect(POLL / 10)
+            if self.hand.carry_out():
+                self.due.clear()  # a channel's standing has changed
             settled = self.hand.settle(now=landing and not self.hand.flying)
             self.hand.renew()
             if not landing:
@@ -92,22 +102,58 @@ class Drain:
 
     def _launch(self) -> int:
         """Claim and send what is due; returns how many rows were taken."""
+        if not self._worth_a_look():
+            return 0
         launched = 0
-        for channel in self._in_rotation(list(channels_due(timezone.now()))):
-            lane = self._lane(channel)
+        for pk, due in self._in_rotation(self._channels_due()):
+            lane = self._lane(pk, due.changed_at)
             if lane is None:
                 continue
             now = timezone.now()  # the claims before this one may have waited for the database
-            taken = claim(lane, self._room(lane), now=now, holder=self.holder)
+            taken = self._claim(lane, due, now)
             self.hand.take(lane, taken)
             launched += len(taken)
             if taken:
                 self._send(lane, taken, now)
+            if not taken or due.is_paused:
+                self.due.pop(pk)
+        self.looked_at, self.launched = time.monotonic(), len(self.hand.flying)
         return launched
 
-    def _in_rotation(self, channels: list[Channel]) -> list[Channel]:
+    def _claim(self, lane: Lane, due: Due, now: datetime) -> list[Delivery]:
+        """Take what may leave over this channel: of a paused one, a single row as its probe."""
+        room = self._room(lane)
+        if not due.is_paused or room <= 0:
+            return claim(lane, room, now=now, holder=self.holder)
+        channel = Channel.objects.get(pk=lane.channel.pk)
+        probe = breaker.take_probe(channel, now)
+        if probe is None:
+            return []
+        taken = claim(lane, 1, now=now, holder=self.holder)
+        if taken:
+            lane.health.probe = replace(probe, key=try_of(taken[0]))
+        else:
+            breaker.put_back(channel, probe, now)
+        return taken
+
+    def _worth_a_look(self) -> bool:
+        """Whether half of what flew has landed, or some time is over: few rows cost as many do."""
+        return (
+            len(self.hand.flying) <= self.launched // 2
+            or time.monotonic() - self.looked_at >= GLANCE
+        )
+
+    def _channels_due(self) -> dict[int, Due]:
+        """Return what is due; of a channel that gave something just now it is taken for granted."""
+        if not self.due or time.monotonic() - self.asked_at >= ASK:
+            self.due = statements.channels_due(timezone.now())
+            self.asked_at = time.monotonic()
+        return self.due
+
+    def _in_rotation(self, due: dict[int, Due]) -> list[tuple[int, Due]]:
         """Begin with another one in each turn, so that nobody's name comes first for ever."""
         self.turns += 1
+        channels = sorted(due.items())
         first = self.turns % max(1, len(channels))
         return channels[first:] + channels[:first]
 
@@ -122,21 +168,21 @@ class Drain:
         most = max(1, (self.window - others) // 2 if others else self.window * 3 // 4)
         return min(self.window - len(self.hand), most - len(lane.flying))
 
-    def _lane(self, channel: Channel) -> Lane | None:
+    def _lane(self, pk: int, changed_at: datetime) -> Lane | None:
         """Return the channel's lane; None where its kind or secrets are unusable: it waits."""
-        if self.unusable.get(channel.pk, 0) > time.monotonic():
+        if self.unusable.get(pk, 0) > time.monotonic():
             return None
         try:
-            lane = self.lanes.get(channel.pk)
+            lane = self.lanes.get(pk)
             if lane is None:
-                lane = self.lanes[channel.pk] = Lane(channel)
-            lane.refresh(channel)
+                lane = self.lanes[pk] = Lane.of(pk)
+            lane.refresh(changed_at)
         except (KeyError, SecretsUnreadable):
-            if channel.pk not in self.unusable:  # said once, not at each look
-                log.exception("Channel %s can't be used; its deliveries wait.", channel.pk)
-            self.unusable[channel.pk] = time.monotonic() + REST
+            if pk not in self.unusable:  # said once, not at each look
+                log.exception("Channel %s can't be used; its deliveries wait.", pk)
+            self.unusable[pk] = time.monotonic() + REST
             return None
-        self.unusable.pop(channel.pk, None)
+        self.unusable.pop(pk, None)
         return lane
 
     def _send(self, lane: Lane, deliveries: list[Delivery], now: datetime) -> None:
@@ -153,7 +199,7 @@ class Drain:
                 # What it does and that it was done are one commit: never lost, never doubled.
                 with transaction.atomic():
                     results = deliver_at_once(connector, deliveries, lane.credentials, now)
-                    settle(results, holder=self.holder, now=timezone.now())
+                    settle(results, now=timezone.now())
             finally:
                 for delivery in deliveries:
                     self.hand.landed(delivery)
@@ -192,6 +238,7 @@ class Drain:
             self._turn(landing=True)
         for _lane, delivery in list(self.hand.flying.values()):
             self.hand.ended(cut_off(delivery, "The worker was stopped; it may have arrived."))
+        self.hand.carry_out()
         self.hand.settle(now=True)
 
     # --- time -----------------------------------------------------------------------------------

@@ -6,7 +6,10 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
+from channels_app.connectors.base import HttpConnector
+from channels_app.dispatch import breaker
 from channels_app.dispatch.claims import LEASE, Lane
+from channels_app.dispatch.health import Change, Finding
 from channels_app.dispatch.results import Result, try_of
 from channels_app.dispatch.settle import hand_back, settle
 from channels_app.models import Delivery, State
@@ -24,6 +27,7 @@ class Hand:
         self._holder = holder
         self._results: list[Result] = []
         self._unsent: list[Delivery] = []
+        self._changes: dict[tuple[int, Finding], Change] = {}
         self._settled_at = time.monotonic()
         self._renewed_at = datetime.min.replace(tzinfo=UTC)
 
@@ -43,18 +47,34 @@ class Hand:
             self.flying[try_of(delivery)] = (lane, delivery)
 
     def ended(self, result: Result) -> None:
-        self.landed(result.delivery)
+        lane = self.landed(result.delivery)
         self._results.append(result)
+        if lane is None or result.delivery.channel is not lane.channel:  # changed meanwhile
+            return
+        asked = result.status is not None or not isinstance(lane.connector, HttpConnector)
+        change = lane.health.note(result, asked=asked)
+        if change is not None:
+            self._changes[lane.channel.pk, change.finding] = change
 
     def unsent(self, delivery: Delivery) -> None:
         """Take note that this one was not sent, and never will be by this loop."""
         self.landed(delivery)
         self._unsent.append(delivery)
 
-    def landed(self, delivery: Delivery) -> None:
+    def landed(self, delivery: Delivery) -> Lane | None:
         lane, _ = self.flying.pop(try_of(delivery), (None, None))
         if lane is not None:
             lane.landed(delivery)
+        return lane
+
+    def carry_out(self) -> bool:
+        """Write down what it means for channels, before more is claimed; True when it was so."""
+        changed = bool(self._changes)
+        while self._changes:
+            key, change = next(iter(self._changes.items()))
+            breaker.carry_out(change, timezone.now())
+            self._changes.pop(key)
+        return changed
 
     def settle(self, *, now: bool = False) -> bool:
         """Write down what has ended, once it is enough or old enough; True when it was done."""
@@ -63,7 +83,7 @@ class Hand:
             self._unsent.clear()
         age = time.monotonic() - self._settled_at
         if self._results and (now or len(self._results) >= SETTLE_SIZE or age >= SETTLE_AGE):
-            settle(self._results, holder=self._holder, now=timezone.now())
+            settle(self._results, now=timezone.now())
             self._results.clear()
             self._settled_at = time.monotonic()
             return True

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from channels_app.connectors.base import (
     Credentials,
+    Gone,
     HttpConnector,
     Receipt,
     Rejected,
@@ -33,11 +34,12 @@ class Result:
     answer: str = ""
     vendor_id: str = ""
     retry_after: timedelta | None = None
+    gone: bool = False  # the receiver wants no more messages at all
 
 
 def try_of(delivery: Delivery) -> int:
     """Number this try apart from all others, also from the same delivery's next one."""
-    return delivery.pk << 16 | delivery.attempt_count
+    return delivery.id << 16 | delivery.attempt_count
 
 
 def build(
@@ -79,6 +81,7 @@ def of_verdict(
         answer=answer[:ANSWER_KEPT],
         vendor_id=verdict.vendor_id[:100] if isinstance(verdict, Receipt) else "",
         retry_after=wait,
+        gone=isinstance(verdict, Gone),
     )
 
 

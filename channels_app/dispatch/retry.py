@@ -10,6 +10,9 @@ STEPS = tuple(
 # Share of a step by which a try may come early, so that what failed together spreads out. Never
 # later than planned: a plan is a promise.
 JITTER = 0.1
+# A delivery whose worker was lost so many times in a row, without an end of any try, is given up:
+# it may be what ends them.
+MOST_CUT_OFF = 5
 
 
 def planned_after(attempt: int) -> timedelta:

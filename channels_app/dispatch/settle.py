@@ -1,33 +1,30 @@
 """Settling: attempts, states and tallies of many tries in one transaction."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
 from channels_app.dispatch.results import Result, try_of
 from channels_app.dispatch.retry import next_try
-from channels_app.models import Attempt, Delivery, Outcome, State, Tally
+from channels_app.models import Delivery, Outcome, State, Tally, statements
+from channels_app.models.statements import Origin, Try, moment
 from channels_app.signals import origin_settled
 
-Origin = tuple[str, int]
-SETTLED_FIELDS = ["state", "due_at", "settled_at", "reason", "vendor_id", "lease_until", "holder"]
+_LEADS_TO = {Outcome.ACCEPTED: State.SENT, Outcome.REJECTED: State.FAILED}  # else: tried again
 
 
-def settle(results: Sequence[Result], *, holder: str, now: datetime) -> int:
-    """Write down what these tries came to, and return how many rows were still ours.
+def settle(results: Sequence[Result], *, now: datetime) -> int:
+    """Write down what these tries came to, and return how many rows were still their holder's.
 
     A row whose lease ended meanwhile was given back and has its ``unknown`` attempt already;
     what came of it late is left out, for a written attempt is never changed.
     """
-    with transaction.atomic():
-        held = _held([result.delivery for result in results], holder)
-        ours = [result for result in results if try_of(result.delivery) in held]
-        write(ours, now=now)
-    return len(ours)
+    written, ended = statements.settle([_try(result, now) for result in results])
+    _announce(ended)
+    return written
 
 
 def hand_back(deliveries: Sequence[Delivery], *, holder: str) -> None:
@@ -43,8 +40,7 @@ def hand_back(deliveries: Sequence[Delivery], *, holder: str) -> None:
         )
         moves: dict[Origin, Counter[str]] = defaultdict(Counter)
         for delivery in ours:
-            origin = (delivery.origin_kind, delivery.origin_id)
-            moves[origin].update({State.SENDING: -1, State.QUEUED: 1})
+            moves[_origin(delivery)].update({State.SENDING: -1, State.QUEUED: 1})
         shift_tallies(moves)
 
 
@@ -60,78 +56,46 @@ def _held(deliveries: Sequence[Delivery], holder: str) -> set[int]:
     return {try_of(row) for row in rows}
 
 
-def write(results: Sequence[Result], *, now: datetime) -> None:
-    """Move rows that are ``sending`` to where their tries lead; inside a transaction."""
-    attempts: list[Attempt] = []
-    moves: dict[Origin, Counter[str]] = defaultdict(Counter)
-    alike: dict[tuple[State, str], list[int]] = defaultdict(list)
-    apart: list[Delivery] = []  # rows that get values of their own
-    for result in results:
-        delivery = result.delivery
-        next_at = _next_at(result)
-        attempts.append(_attempt(result, next_at))
-        match result.outcome:
-            case Outcome.ACCEPTED:
-                state = State.SENT
-            case Outcome.REJECTED:
-                state = State.FAILED
-            case _:
-                state = State.QUEUED
-        if state is State.QUEUED:
-            # With no try left, the row waits for its deadline, at which it expires.
-            _fill(delivery, state, due_at=next_at or delivery.deadline, reason=result.error)
-            apart.append(delivery)
-        elif result.vendor_id:
-            _fill(delivery, state, settled_at=now, vendor_id=result.vendor_id, reason="")
-            apart.append(delivery)
-        else:
-            alike[state, result.error].append(delivery.pk)
-        origin = (delivery.origin_kind, delivery.origin_id)
-        moves[origin][State.SENDING] -= 1
-        moves[origin][state] += 1
-    Attempt.objects.bulk_create(attempts, batch_size=1000)
-    for (state, reason), pks in alike.items():
-        Delivery.objects.filter(pk__in=pks).update(
-            state=state, reason=reason, settled_at=now, lease_until=None, holder=""
-        )
-    if apart:
-        Delivery.objects.bulk_update(apart, SETTLED_FIELDS, batch_size=200)
-    shift_tallies(moves)
+def shift_tallies(moves: Mapping[Origin, Mapping[str, int]]) -> None:
+    """Move the tallies; tell the floors above what has nothing open any more, after the commit."""
+    _announce(statements.shift(moves))
 
 
-def shift_tallies(moves: dict[Origin, Counter[str]]) -> None:
-    """Move the tallies, always in the same order so that two workers never wait in a ring."""
-    for (kind, pk), changes in sorted(moves.items()):
-        Tally.objects.shift(kind, pk, changes)
-    transaction.on_commit(lambda: announce_settled(moves))
-
-
-def announce_settled(origins: Iterable[Origin]) -> None:
-    """Tell the floors above which of these origins have nothing open any more."""
-    by_kind: dict[str, list[int]] = defaultdict(list)
-    for kind, pk in origins:
-        by_kind[kind].append(pk)
-    for kind, pks in by_kind.items():
-        for pk in Tally.objects.settled(kind, pks):
+def _announce(ended: Sequence[Origin]) -> None:
+    def tell() -> None:
+        for kind, pk in ended:
             origin_settled.send(sender=Tally, kind=kind, pk=pk)
 
-
-def _fill(delivery: Delivery, state: State, **values: Any) -> None:
-    for name, value in {"state": state, "lease_until": None, "holder": "", **values}.items():
-        setattr(delivery, name, value)
+    if ended:
+        transaction.on_commit(tell)
 
 
-def _attempt(result: Result, next_at: datetime | None) -> Attempt:
-    return Attempt(
-        delivery=result.delivery,
-        number=result.delivery.attempt_count,
-        started_at=result.started_at,
+def _origin(delivery: Delivery) -> Origin:
+    return delivery.origin_kind, delivery.origin_id
+
+
+def _try(result: Result, now: datetime) -> Try:
+    delivery = result.delivery
+    state = _LEADS_TO.get(result.outcome, State.QUEUED)
+    next_at = _next_at(result)
+    # With no try left, the row waits for its deadline, at which it expires.
+    due_at = (next_at or delivery.deadline) if state is State.QUEUED else None
+    return Try(
+        delivery_id=delivery.pk,
+        number=delivery.attempt_count,
+        holder=delivery.holder,
+        state=state,
+        due_at=moment(due_at) if due_at else None,
+        settled_at=None if state is State.QUEUED else moment(now),
+        reason=result.error,
+        vendor_id=result.vendor_id,
+        started_at=moment(result.started_at),
         duration=result.duration,
         outcome=result.outcome,
         status=result.status,
         error=result.error,
         answer=result.answer,
-        next_at=next_at,
+        next_at=moment(next_at) if next_at else None,
     )
 
 

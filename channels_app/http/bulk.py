@@ -27,6 +27,7 @@ class BulkTransport:
         self._selector = selectors.DefaultSelector()
         self._lanes: dict[AddressPolicy, Lane] = {}
         self._ended: list[Finished] = []
+        self._last: tuple[AddressPolicy, Lane] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -67,6 +68,7 @@ class BulkTransport:
         for lane in self._lanes.values():
             lane.close()
         self._lanes.clear()
+        self._last = None
         self._selector.close()
 
     def __enter__(self) -> Self:
@@ -85,12 +87,16 @@ class BulkTransport:
         return max(0.0, min(due, deadline) - monotonic())
 
     def _lane(self, policy: AddressPolicy) -> Lane:
+        # Most come one after another under the same policy, and to look one up is to hash it.
+        if self._last is not None and self._last[0] is policy:
+            return self._last[1]
         lane = self._lanes.get(policy)
         if lane is None:
             if len(self._lanes) >= _MOST_LANES:
                 self._close_idle_lanes()
             lane = Lane(policy, self._selector, connections=self.window)
             self._lanes[policy] = lane
+        self._last = policy, lane
         return lane
 
     def _close_idle_lanes(self) -> None:
@@ -98,3 +104,4 @@ class BulkTransport:
             if not len(lane):
                 lane.close()
                 del self._lanes[policy]
+        self._last = None

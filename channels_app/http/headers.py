@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Self
 
 MAX_FIELDS = 100
 MAX_FIELD_CHARS = 4096
+_KEPT_BLOCK = 4096  # bytes
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -33,11 +35,19 @@ class Headers(Mapping[str, str]):
             self._fields[name] = value[:MAX_FIELD_CHARS]
 
     @classmethod
-    def parse(cls, lines: Iterable[bytes]) -> Self:
-        """Read the last header block of raw lines: interim answers and trailers stay out."""
+    def parse(cls, lines: Iterable[bytes]) -> "Headers":
+        """Read the last header block of raw lines: interim answers and trailers stay out.
+
+        Kept for a while: but for its date, an endpoint says the same thousands of times.
+        """
+        block = b"".join(lines)
+        return _parsed(block) if len(block) <= _KEPT_BLOCK else cls._read(block)
+
+    @classmethod
+    def _read(cls, block: bytes) -> Self:
         fields: list[tuple[str, str]] = []
         inside = False
-        for line in lines:
+        for line in block.split(b"\n"):
             if line.startswith(b"HTTP/"):
                 fields, inside = [], True
             elif not line.strip():
@@ -58,3 +68,8 @@ class Headers(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({self._fields!r})"
+
+
+@lru_cache(maxsize=128)
+def _parsed(block: bytes) -> Headers:
+    return Headers._read(block)

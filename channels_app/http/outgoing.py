@@ -1,6 +1,7 @@
 """What may go on the wire."""
 
 import re
+from functools import lru_cache
 
 from channels_app.http.errors import ErrorCode, TransportError
 from channels_app.http.message import HttpRequest
@@ -45,7 +46,7 @@ def checked_fields(request: HttpRequest) -> list[tuple[str, str]]:
         raise TransportError(ErrorCode.BAD_REQUEST, "The timeout makes no sense.")
     fields = []
     for name, value in request.headers.items():
-        if not _NAME.fullmatch(name) or name.lower() in _RESERVED:
+        if not _may_be_set(name):
             raise TransportError(ErrorCode.BAD_REQUEST, "A header has a name that is not allowed.")
         if not _VALUE.fullmatch(value):
             raise TransportError(
@@ -53,3 +54,8 @@ def checked_fields(request: HttpRequest) -> list[tuple[str, str]]:
             )
         fields.append((name, value.strip()))
     return fields
+
+
+@lru_cache(maxsize=1024)
+def _may_be_set(name: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and name.lower() not in _RESERVED

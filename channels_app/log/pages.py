@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from channels_app.log.filters import LogFilter
 from channels_app.log.words import Clock, outcome
@@ -46,7 +47,13 @@ def next_try(delivery: Delivery, clock: Clock) -> str:
         return f"none; expires {clock.when(delivery.deadline)}"
     if not delivery.channel.is_active:
         return "once the channel rests no more"
+    if delivery.channel.is_paused and delivery.due_at <= _next_probe(delivery, clock):
+        return "waits: the channel is paused"
     return "due now" if delivery.due_at <= clock.now else clock.when(delivery.due_at)
+
+
+def _next_probe(delivery: Delivery, clock: Clock) -> datetime:
+    return max(delivery.channel.paused_until or clock.now, clock.now)
 
 
 def standing(delivery: Delivery, clock: Clock) -> str:

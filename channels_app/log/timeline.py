@@ -116,6 +116,8 @@ def _label(
     if planned:
         moment = planned[0]
         words = f"next {clock.when(moment)}" if moment > clock.now else "due now"
+        if delivery.channel.is_paused and moment <= clock.now:
+            words = "waits for its channel"
     elif delivery.state == State.SENDING:
         moment = delivery.claimed_at or clock.now
         words = f"being sent since {clock.when(moment)}"

@@ -17,7 +17,8 @@ class Outcome(models.TextChoices):
 class Attempt(models.Model):
     """One try at a Delivery, never changed once written."""
 
-    delivery = models.ForeignKey(Delivery, models.PROTECT, related_name="attempts")
+    # Found by the constraint's index, which begins with it.
+    delivery = models.ForeignKey(Delivery, models.PROTECT, related_name="attempts", db_index=False)
     number = models.PositiveSmallIntegerField(help_text=_("From 1."))
     started_at = models.DateTimeField()
     duration = models.FloatField(null=True, help_text=_("Seconds; unknown when cut off."))

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from channels_app import secrets
-from project.access.models import Tenant
+from project.access.models import Tenant, User
 
 
 class Kind(models.TextChoices):
@@ -21,6 +21,9 @@ class Kind(models.TextChoices):
 class ChannelQuerySet(models.QuerySet["Channel"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
+
+    def paused(self) -> Self:
+        return self.active().filter(paused_since__isnull=False)
 
     def of(self, tenant: Tenant) -> Self:
         return self.filter(tenant=tenant)
@@ -62,6 +65,20 @@ class Channel(models.Model):
     )
     # When the next message may leave under rate_limit; moved forward by whoever claims.
     paced_until = models.DateTimeField(null=True, editable=False)
+    owner = models.ForeignKey(
+        User,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Is told by e-mail when the channel is paused and when it comes back."),
+    )
+    # The circuit breaker's (dispatch/breaker.py). Written by update() alone: updated_at stays.
+    paused_since = models.DateTimeField(null=True, editable=False)
+    paused_until = models.DateTimeField(null=True, editable=False)  # when the next probe may leave
+    pause_step = models.PositiveSmallIntegerField(default=0, editable=False)  # seconds
+    pause_error = models.CharField(max_length=200, blank=True, editable=False)
+    returned_at = models.DateTimeField(null=True, editable=False)  # from the last pause
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -88,10 +105,20 @@ class Channel(models.Model):
                 violation_error_message=_("Another channel has this external ID."),
             ),
             models.CheckConstraint(name="channel_kind_known", condition=Q(kind__in=Kind.values)),
+            models.CheckConstraint(
+                name="channel_paused_until_a_probe",
+                condition=Q(paused_since__isnull=True, paused_until__isnull=True)
+                | Q(paused_since__isnull=False, paused_until__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it waits for its receiver; a channel at rest only rests."""
+        return self.is_active and self.paused_since is not None
 
     @property
     def secrets(self) -> dict[str, str]:

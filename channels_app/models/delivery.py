@@ -2,11 +2,11 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from channels_app.models.channel import Channel
+from channels_app.models.channel import Channel, ChannelQuerySet
 from project.access.models import Tenant
 
 
@@ -47,16 +47,6 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def retries(self) -> Self:
         return self.filter(attempt_count__gt=0)
 
-    def in_turn(self) -> Self:
-        """Leave out what must wait for an earlier delivery with the same ordering key."""
-        earlier = Delivery.objects.filter(
-            channel=OuterRef("channel"),
-            ordering_key=OuterRef("ordering_key"),
-            state__in=OPEN,
-            pk__lt=OuterRef("pk"),
-        )
-        return self.filter(Q(ordering_key="") | ~Exists(earlier))
-
     def stalled(self, now: datetime) -> Self:
         """Taken by a worker that is gone: its lease has ended."""
         return self.filter(state=State.SENDING, lease_until__lt=now)
@@ -64,47 +54,51 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def overdue(self, now: datetime) -> Self:
         return self.filter(state=State.QUEUED, deadline__lte=now)
 
+    def channels(self) -> ChannelQuerySet:
+        """The channels of these queued rows.
+
+        First tries and retries are asked for apart and in the order of their indexes: else all
+        that a channel has in the log might be gone through to find one.
+        """
+        rows = self.filter(channel=OuterRef("pk")).order_by("priority", "due_at", "pk")
+        return Channel.objects.alias(
+            first=Subquery(rows.first_tries().values("pk")[:1]),
+            again=Subquery(rows.retries().values("pk")[:1]),
+        ).filter(Q(first__isnull=False) | Q(again__isnull=False))
+
     def next_event(self) -> datetime | None:
         """When the engine has something to do next: a row falls due, or a lease ends.
 
-        A moment in the past means now. Rows of resting channels do not count.
+        A moment in the past means now. Rows of resting channels do not count, those of a paused
+        one not before its next probe may leave.
         """
-        queued = self.filter(state=State.QUEUED, channel__is_active=True)
-        due = queued.order_by("due_at").values_list("due_at", flat=True).first()
+        now = timezone.now()
+        due = self._due_over_a_channel(now)
+        if due is None:  # what is due is held up, perhaps a great many: not to be gone through
+            later = self.filter(state=State.QUEUED, due_at__gt=now, channel__is_active=True)
+            unheld = Q(channel__paused_until=None) | Q(due_at__gt=F("channel__paused_until"))
+            rows = later.filter(unheld).order_by("due_at")
+            due = rows.values_list("due_at", flat=True).first()
         lease = (
             self.filter(state=State.SENDING)
             .order_by("lease_until")
             .values_list("lease_until", flat=True)
             .first()
         )
-        return min((moment for moment in (due, lease) if moment), default=None)
+        moments = (due, lease, self._next_probe(now))
+        return min((moment for moment in moments if moment), default=None)
 
-    def claim(
-        self, limit: int, *, now: datetime, lease_until: datetime, holder: str
-    ) -> list["Delivery"]:
-        """Take up to ``limit`` of these rows for ``holder``; each row goes to one taker only.
+    def _due_over_a_channel(self, now: datetime) -> datetime | None:
+        """``now`` where a row is due that nothing holds up."""
+        rows = self.filter(state=State.QUEUED, due_at__lte=now)
+        return now if rows.channels().active().filter(paused_until=None).exists() else None
 
-        The attempt is counted here, before anything goes out, so that a row which kills its
-        worker every time runs out of attempts. Call inside a transaction.
-        """
-        if limit <= 0:
-            return []
-        taken = list(
-            self.order_by("priority", "due_at", "pk")
-            .select_for_update(skip_locked=True, of=("self",))
-            .values_list("pk", flat=True)[:limit]
-        )
-        if not taken:
-            return []
-        rows = Delivery.objects.filter(pk__in=taken, state=State.QUEUED)
-        rows.update(
-            state=State.SENDING,
-            attempt_count=F("attempt_count") + 1,
-            claimed_at=now,
-            lease_until=lease_until,
-            holder=holder,
-        )
-        return list(Delivery.objects.filter(pk__in=taken, holder=holder).order_by("priority", "pk"))
+    def _next_probe(self, now: datetime) -> datetime | None:
+        """When a paused channel's next probe may leave that will have a row to take."""
+        by_then = Q(due_at__lte=now) | Q(due_at__lte=OuterRef("paused_until"))
+        rows = self.filter(by_then, state=State.QUEUED)
+        probes = rows.channels().paused().order_by("paused_until")
+        return probes.values_list("paused_until", flat=True).first()
 
 
 class Delivery(models.Model):
@@ -115,8 +109,9 @@ class Delivery(models.Model):
     the log must still say who was meant once a person is gone.
     """
 
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="deliveries")
-    channel = models.ForeignKey(Channel, models.PROTECT, related_name="deliveries")
+    # Found by the log's indexes, which begin with these columns.
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="deliveries", db_index=False)
+    channel = models.ForeignKey(Channel, models.PROTECT, related_name="deliveries", db_index=False)
     origin_kind = models.CharField(max_length=16)
     origin_id = models.BigIntegerField()
     recipient_id = models.BigIntegerField(null=True)
@@ -192,9 +187,13 @@ class Delivery(models.Model):
             ),
             # Read by the log, newest first, for each filter it offers, within any span of time.
             # They hold all of the log's order, or a filter would walk everyone else's newer rows.
+            # A channel's are asked for state by state: so one index serves it alone and with a
+            # state, of which there may be none among its millions.
             models.Index(name="delivery_log", fields=["tenant", "created_at", "id"]),
             models.Index(name="delivery_log_state", fields=["tenant", "state", "created_at", "id"]),
-            models.Index(name="delivery_log_channel", fields=["channel", "created_at", "id"]),
+            models.Index(
+                name="delivery_log_channel", fields=["channel", "state", "created_at", "id"]
+            ),
             models.Index(
                 name="delivery_log_person", fields=["tenant", "recipient", "created_at", "id"]
             ),

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from django.db.models import Model
 
 from project.access.models import ApiClient, AuditEntry, Tenant, User
+from project.prepared import store_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,10 @@ def record(
 ) -> AuditEntry:
     """Write down that ``by`` did ``action``; call it inside the transaction that does it.
 
+    A ``target`` that is not stored yet is stored along with its entry, both or neither.
     ``details`` must be JSON-ready and hold no secret and no message text.
     """
-    return AuditEntry.objects.create(
+    entry = AuditEntry(
         tenant=tenant,
         actor_kind=by.kind,
         actor_id=by.id,
@@ -51,7 +53,12 @@ def record(
         address=by.address,
         action=action,
         target_kind=target._meta.model_name or "" if target else "",
-        target_id=str(target.pk) if target else "",
+        target_id=str(target.pk) if target and target.pk else "",
         target_name=str(target)[:254] if target else "",
         details=details,
     )
+    if target is not None and target.pk is None:
+        store_together(target, entry, link="target_id")
+    else:
+        entry.save()
+    return entry

@@ -4,6 +4,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
 from channels_app.channel_services import create_channel
 from channels_app.models import Channel, ChatMessage, Delivery, State
 from project.access.audit import Actor
@@ -63,3 +71,11 @@ def say(
         **{"channel": channel, "contact": contact, "delivery": delivery, "payload": payload}
         | fields
     )
+
+
+def make_rsa_key(bits: int = 2048) -> tuple[str, str]:
+    """A key pair in PEM: private, public."""
+    key = rsa.generate_private_key(65537, bits)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from channels_app.models import Channel
 from project.access.models import AuditEntry
-from tests.support.channels import make_channel, make_delivery
+from tests.support.channels import make_channel, make_delivery, make_rsa_key
 
 URL = "https://hooks.acme.example/in"
 
@@ -84,6 +84,37 @@ def test_a_form_that_is_refused_does_not_give_the_secret_back(add):
     answer = add("luma", setting_endpoint="nowhere", secret_api_token="s3cret-token")
     assert answer.status_code == 200
     assert "s3cret-token" not in body(answer)
+
+
+def test_a_private_key_is_kept_encrypted_replaced_and_taken_away(add, admin, at, change):
+    private, _ = make_rsa_key()
+    add("webhook", setting_url=URL, secret_private_key=private.replace("\n", "\r\n"))
+    channel = Channel.objects.get(name="Front door")
+    middle = private.splitlines()[5]
+    assert middle in channel.secrets["private_key"]
+    assert middle not in channel.sealed
+    assert middle not in body(admin.get(at(channel)))
+    change(channel, secret_private_key="")
+    assert "private_key" in Channel.objects.get(pk=channel.pk).secrets
+    change(channel, secret_private_key="-")
+    assert set(Channel.objects.get(pk=channel.pk).secrets) == {"secret"}
+
+
+@pytest.mark.parametrize(
+    ("pem", "words"),
+    [
+        ("nonsense", "It is no private key in PEM"),
+        (make_rsa_key()[1], "It is no private key in PEM"),
+        (make_rsa_key(1024)[0], "It has 1024 bits; 2048 to 4096 can be used"),
+        ("x" * 9000, "at most 8192"),
+    ],
+    ids=["nonsense", "public", "short", "long"],
+)
+def test_a_key_that_can_not_sign_is_refused_and_not_given_back(add, pem, words):
+    answer = body(add("webhook", setting_url=URL, secret_private_key=pem))
+    assert words in answer
+    assert pem[:60] not in answer
+    assert not Channel.objects.exists()
 
 
 def test_an_added_channel_is_in_the_audit_trail(add):

@@ -6,22 +6,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from channels_app.channel_services import rotate
 from channels_app.connectors.base import Credentials
 from channels_app.connectors.webhook import Webhook
-from tests.support.channels import BY, NOON, make_channel, make_delivery
+from tests.support.channels import BY, NOON, make_channel, make_delivery, make_rsa_key
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "webhook.md"
 
 
 @pytest.fixture(scope="module")
 def sample() -> dict[str, Any]:
-    """Run the document's own sample; returns what it defines."""
-    (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    """Run the document's own samples; returns what they define."""
     names: dict[str, Any] = {}
-    exec(compile(code, "webhook.md", "exec"), names)  # noqa: S102
+    for code in re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL):
+        exec(compile(code, "webhook.md", "exec"), names)  # noqa: S102
     return names
 
 
@@ -55,6 +56,31 @@ def test_the_printed_verification_refuses_other_bytes_and_old_ones(channel, samp
     stale = request_at(channel, datetime.now(UTC) - timedelta(minutes=6))
     with pytest.raises(sample["NotFromCarillon"], match="too old"):
         sample["verify"](secret, stale.headers, stale.body)
+
+
+def test_the_printed_verification_of_tokens_accepts_what_is_sent(channel, sample):
+    private, public = make_rsa_key()
+    channel.keep_secrets({**channel.secrets, "private_key": private})
+    channel.save()
+    request = request_at(channel, datetime.now(UTC))
+    claims = sample["verify_token"](public, request.headers, request.body)
+    assert claims["jti"] == request.headers["webhook-id"]
+    assert claims["orgId"] == str(channel.tenant.external_id)
+    sample["verify"](channel.secrets["secret"], request.headers, request.body)
+
+
+def test_the_printed_verification_of_tokens_refuses_the_rest(channel, sample):
+    private, public = make_rsa_key()
+    channel.keep_secrets({**channel.secrets, "private_key": private})
+    channel.save()
+    request = request_at(channel, datetime.now(UTC))
+    with pytest.raises(jwt.InvalidTokenError, match="another one"):
+        sample["verify_token"](public, request.headers, request.body + b" ")
+    with pytest.raises(jwt.InvalidSignatureError):
+        sample["verify_token"](make_rsa_key()[1], request.headers, request.body)
+    stale = request_at(channel, datetime.now(UTC) - timedelta(minutes=6))
+    with pytest.raises(jwt.ExpiredSignatureError):
+        sample["verify_token"](public, stale.headers, stale.body)
 
 
 def test_the_printed_body_has_the_fields_that_are_sent(channel):

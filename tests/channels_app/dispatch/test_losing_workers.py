@@ -85,7 +85,7 @@ def test_what_comes_after_the_lease_ended_changes_nothing(make_channel, make_del
     (row,) = claim(Lane(channel), 1, now=now, holder="slow")
     give_back(now + LEASE + timedelta(seconds=1))
     late = of_verdict(row, Receipt(), started_at=now, duration=40)
-    assert settle([late], holder="slow", now=timezone.now()) == 0
+    assert settle([late], now=timezone.now()) == 0
     assert Attempt.objects.get().outcome == Outcome.UNKNOWN
     assert books() == {"queued": 1}
 

@@ -67,10 +67,10 @@ def test_a_late_end_is_not_booked_to_the_next_try(make_channel, make_deliveries,
     give_back(later)
     (second,) = claim(Lane(channel), 1, now=later + timedelta(seconds=5), holder="a")
     late = of_verdict(first, Receipt(), started_at=now, duration=40)
-    assert settle([late], holder="a", now=later) == 0
+    assert settle([late], now=later) == 0
     assert books() == {"sending": 1}
     ends = of_verdict(second, Receipt(), started_at=later, duration=1)
-    assert settle([late, ends], holder="a", now=later) == 1
+    assert settle([late, ends], now=later) == 1
     tries = Attempt.objects.values_list("number", "outcome")
     assert sorted(tries) == [(1, "unknown"), (2, "accepted")]
     assert books() == {"sent": 1}

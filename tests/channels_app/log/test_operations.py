@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from channels_app.dispatch.recover import cancel_halted
-from channels_app.models import Channel, Delivery, State, Tally
+from channels_app.models import Channel, Delivery, State, Tally, statements
 from channels_app.operations import (
     BUSY,
     CHANGED,
@@ -324,11 +324,10 @@ def test_a_deed_that_meets_the_engine_at_the_same_row_is_refused(tenant, make_de
     thread = threading.Thread(target=operator)
     with transaction.atomic():
         # The engine's claim, held open until the operator's update waits for its row.
-        taken = Delivery.objects.filter(pk=delivery.pk).claim(
-            1, now=later, lease_until=later, holder="engine"
+        taken = statements.claim(
+            delivery.channel_id, room=1, retries=1, now=later, lease_until=later, holder="engine"
         )
-        assert taken
-        Tally.objects.shift("notification", 1, {"queued": -1, "sending": 1})
+        assert [row.pk for row in taken] == [delivery.pk]
         thread.start()
         _wait_until_blocked()
     thread.join()

@@ -1,0 +1,16 @@
+"""The dispatch engine's own SQL: what it says to the database for every few deliveries.
+
+The ORM would spend more time on wording these than the database on carrying them out
+(docs/benchmarks.md), so they are written down once, for both databases. Everything else about
+deliveries is a query on `DeliveryQuerySet`.
+
+On PostgreSQL each deed is one statement, so that it is one round trip and needs no transaction
+around it; on SQLite it is some statements in a transaction.
+"""
+
+from channels_app.models.statements.books import Origin, shift
+from channels_app.models.statements.claiming import Due, channels_due, claim
+from channels_app.models.statements.running import moment
+from channels_app.models.statements.settling import Try, settle
+
+__all__ = ["Due", "Origin", "Try", "channels_due", "claim", "moment", "settle", "shift"]

@@ -1,0 +1,182 @@
+"""Taking due deliveries."""
+
+import json
+from collections import Counter, defaultdict
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models.base import ModelState
+
+from channels_app.models.delivery import Delivery, Priority, State
+from channels_app.models.statements.books import Origin, shift
+from channels_app.models.statements.running import Row, in_utc, moment, on_postgres, run, together
+
+_DUE = """d.channel_id = {channel} AND d.state = 'queued' AND d.priority = {priority}
+        AND d.attempt_count {tries} AND d.due_at <= %(now)s AND d.deadline > %(now)s"""
+# Nothing of a stopped origin goes out, and nothing before what has its key and is earlier.
+_MAY_GO = """(d.ordering_key = '' OR NOT EXISTS (
+            SELECT 1 FROM channels_app_delivery earlier
+            WHERE earlier.channel_id = d.channel_id AND earlier.ordering_key = d.ordering_key
+              AND earlier.ordering_key <> '' AND earlier.state IN ('queued', 'sending')
+              AND earlier.id < d.id))
+        AND NOT EXISTS (
+            SELECT 1 FROM channels_app_tally stopped
+            WHERE stopped.origin_kind = d.origin_kind AND stopped.origin_id = d.origin_id
+              AND stopped.halted_at IS NOT NULL AND stopped.queued > 0)"""
+# What sending needs; the rest is known from the claim itself, or read when somebody asks.
+_READ = (
+    "id",
+    "attempt_count",
+    "priority",
+    "due_at",
+    "deadline",
+    "created_at",
+    "payload",
+    "tenant_id",
+    "origin_kind",
+    "origin_id",
+    "recipient_id",
+    "recipient",
+    "address",
+)
+# Without its declared type, which would have each moment read in three steps of Python.
+_MOMENTS = {"due_at", "deadline", "created_at"}
+
+
+def _picking() -> tuple[str, str]:
+    """Word what is to be taken: the parts, and the ids from all of them.
+
+    Priority by priority, first the retries' share, then first tries. Each part reads the due end
+    of one index and no more; together, in one order over all priorities, they would walk past
+    every row that waits for its next try.
+    """
+    parts: list[str] = []
+    names: list[str] = []
+    for tries, most in (("> 0", "%(retries)s"), ("= 0", "%(room)s")):
+        for priority in Priority.values:
+            name = f"part{len(parts)}"
+            rest = "".join(f" - (SELECT count(*) FROM {part})" for part in names)
+            due = _DUE.format(channel="%(channel)s", priority=priority, tries=tries)
+            parts.append(
+                f"""{name} AS (
+    SELECT d.id FROM channels_app_delivery d
+    WHERE {due}
+        AND {_MAY_GO}
+    ORDER BY d.due_at, d.id LIMIT {most}{rest} {{lock}}
+)"""
+            )
+            names.append(name)
+    return ", ".join(parts), " UNION ALL ".join(f"SELECT id FROM {name}" for name in names)
+
+
+_PARTS, _PICKED = _picking()
+_TAKE = f"""UPDATE channels_app_delivery
+SET state = 'sending', attempt_count = attempt_count + 1, claimed_at = %(now)s,
+    lease_until = %(lease_until)s, holder = %(holder)s
+WHERE id IN ({_PICKED})
+RETURNING """
+_ON_SQLITE = f"WITH {_PARTS} {_TAKE}" + ", ".join(
+    f"{name} || ''" if name in _MOMENTS else name for name in _READ
+)
+_ON_POSTGRES = f"""
+WITH {_PARTS},
+taken AS ({_TAKE} {", ".join(_READ)}),
+moved AS (SELECT origin_kind, origin_id, count(*) AS by FROM taken GROUP BY 1, 2),
+locked AS (
+    SELECT tally.id, moved.by FROM channels_app_tally tally
+    JOIN moved ON tally.origin_kind = moved.origin_kind AND tally.origin_id = moved.origin_id
+    ORDER BY tally.origin_kind, tally.origin_id FOR UPDATE OF tally
+),
+shifted AS (
+    UPDATE channels_app_tally tally
+    SET queued = tally.queued - locked.by, sending = tally.sending + locked.by
+    FROM locked WHERE tally.id = locked.id
+)
+SELECT * FROM taken"""
+
+
+def claim(
+    channel: int,
+    *,
+    room: int,
+    retries: int,
+    now: datetime,
+    lease_until: datetime,
+    holder: str,
+) -> list[Delivery]:
+    """Take up to ``room`` due rows of a channel for ``holder``; each row goes to one taker only.
+
+    Up to ``retries`` of them are retries, which come first in the list. The attempt is counted
+    here, before anything goes out, so that a row which kills its worker every time runs out of
+    attempts. The tallies move along.
+    """
+    with together():
+        rows = run(
+            _ON_POSTGRES if on_postgres() else _ON_SQLITE,
+            channel=channel,
+            room=room,
+            retries=min(room, max(0, retries)),
+            now=moment(now),
+            lease_until=moment(lease_until),
+            holder=holder,
+        )
+        known = {
+            "channel_id": channel,
+            "state": State.SENDING,
+            "claimed_at": now,
+            "lease_until": lease_until,
+            "holder": holder,
+        }
+        taken = [_delivery(row, known) for row in rows]
+        if taken and not on_postgres():
+            moves: dict[Origin, Counter[str]] = defaultdict(Counter)
+            for row in taken:
+                moves[row.origin_kind, row.origin_id].update({State.QUEUED: -1, State.SENDING: 1})
+            shift(moves)
+    taken.sort(key=lambda row: (row.attempt_count == 1, row.priority, row.due_at, row.id))
+    return taken
+
+
+def _delivery(row: Row, known: dict[str, object]) -> Delivery:
+    """Make the instance by hand: Model.__init__ takes as long as the whole of sending it."""
+    delivery = Delivery.__new__(Delivery)
+    values = dict(zip(_READ, row, strict=True))
+    if not on_postgres():
+        for name in _MOMENTS:
+            values[name] = in_utc(values[name])
+        values["payload"] = json.loads(values["payload"])
+    delivery.__dict__.update(known, _state=ModelState(), **values)
+    delivery._state.adding, delivery._state.db = False, connection.alias
+    return delivery
+
+
+# --- whose turn it is ---------------------------------------------------------------------------
+
+
+def _something_due() -> str:
+    return " OR ".join(
+        "EXISTS (SELECT 1 FROM channels_app_delivery d WHERE "
+        f"{_DUE.format(channel='c.id', priority=priority, tries=tries)})"
+        for tries in ("= 0", "> 0")
+        for priority in Priority.values
+    )
+
+
+_CHANNELS_DUE = f"""
+SELECT c.id, c.updated_at, c.paused_since IS NOT NULL FROM channels_app_channel c
+WHERE c.is_active AND (c.paused_until IS NULL OR c.paused_until <= %(now)s)
+    AND ({_something_due()})"""
+
+
+class Due(NamedTuple):
+    """A channel that has something to claim: when it was changed last, and whether it is paused."""
+
+    changed_at: datetime
+    is_paused: bool
+
+
+def channels_due(now: datetime) -> dict[int, Due]:
+    """Active channels with something to claim; a paused one where its next probe may leave."""
+    rows = run(_CHANNELS_DUE, now=moment(now))
+    return {pk: Due(in_utc(changed_at), bool(paused)) for pk, changed_at, paused in rows}

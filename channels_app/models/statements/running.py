@@ -1,0 +1,76 @@
+"""Running a statement as directly as each database allows."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from django.db import connection, transaction
+
+Row = tuple[Any, ...]
+
+
+def on_postgres() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def run(
+    sql: str,
+    shape: Mapping[str, str] | None = None,
+    rows: Sequence[Mapping[str, Any]] = (),
+    **values: Any,
+) -> list[Row]:
+    """Run one statement and return its rows.
+
+    ``{rows}`` in it stands for ``rows``, a table with the columns of ``shape`` (name to
+    PostgreSQL's type); ``{lock}`` for what passes over rows that others hold.
+    """
+    if shape:
+        values["rows"] = _encode(rows)
+        sql = sql.replace("{rows}", _recordset(shape) if on_postgres() else _from_json(shape))
+    sql = sql.replace("{lock}", "FOR UPDATE OF d SKIP LOCKED" if on_postgres() else "")
+    if not on_postgres():
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            return list(cursor.fetchall()) if cursor.description else []
+    connection.ensure_connection()
+    # Django's own cursors put the values into the text, which the server then plans each time.
+    # This one lets it keep the plan, and gets moments and JSON in binary.
+    with (
+        connection.wrap_database_errors,
+        closing(psycopg.Cursor(connection.connection)) as cursor,
+    ):
+        cursor.execute(sql, values, prepare=True, binary=True)
+        return cursor.fetchall() if cursor.description else []
+
+
+def together() -> AbstractContextManager[Any]:
+    """What makes a deed's statements one: nothing where it is a single one."""
+    return nullcontext() if on_postgres() else transaction.atomic(savepoint=False)
+
+
+def moment(value: datetime) -> str:
+    """Word a moment as both databases keep it: in UTC, without saying so."""
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+
+
+def in_utc(value: datetime | str) -> datetime:
+    """Read a moment: SQLite's come without a zone, PostgreSQL's connection speaks UTC."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value.replace(tzinfo=UTC)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _recordset(shape: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{name} {kind}" for name, kind in shape.items())
+    return f"(SELECT * FROM json_to_recordset(%(rows)s::json) AS r({columns}))"
+
+
+def _from_json(shape: Mapping[str, str]) -> str:
+    columns = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in shape)
+    return f"(SELECT {columns} FROM json_each(%(rows)s))"
