@@ -1,52 +1,81 @@
 """Webhook fan-out, queued to settled, every attempt logged: against a task per recipient."""
 
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tests.bench.installation import demo, nginx, queue, settled, workers
+from tests.bench.place import ROOT
 from tests.bench.result import Result
 
 OURS, PLAIN = 40_000, 2_000  # deliveries
+CORES = 2
 
 
 def measure(scale: float) -> list[Result]:
-    from channels_app.models import Channel
+    from channels_app.models import Channel, Delivery
+    from channels_app.tasks import wake
+
+    def each(send: Callable[[int], object], pk: int) -> None:
+        for row in Delivery.objects.of_origin("bench", pk).values_list("pk", flat=True):
+            send(row)
 
     with nginx() as url:
         channel = demo(f"{url}/hook")
-        count = int(OURS * scale)
-        queue(channel, 1, count)
+        queue(channel, 1, int(OURS * scale))
         with workers():
-            ours = count / engine(1)
-            # The engine leaves the baseline's rows alone.
+            ours = _rate(1, int(OURS * scale), wake)
+            # The engine leaves the baselines' rows alone.
             Channel.objects.filter(pk=channel.pk).update(is_active=False)
             few = int(PLAIN * scale)
             queue(channel, 2, few)
-            plain = few / task_each(2)
-    return [
-        Result("django-q2 task per recipient", plain, "deliveries/s"),
-        Result("dispatch engine", ours, "deliveries/s"),
-        Result("fan-out against django-q2", ours / plain, "×", bar=10),
-    ]
+            plain = _rate(2, few, lambda: each(_by_q2, 2))
+        results = [
+            Result("django-q2, a task per recipient", plain, "deliveries/s"),
+            Result("dispatch engine", ours, "deliveries/s"),
+            Result("fan-out against django-q2", ours / plain, "×", bar=10),
+        ]
+        if os.environ.get("REDIS_URL"):
+            from tests.bench.celery_baseline import send_one
+
+            queue(channel, 3, few)
+            with _celery():
+                celery = _rate(3, few, lambda: each(send_one.delay, 3))
+            results += [
+                Result("Celery, a task per recipient", celery, "deliveries/s"),
+                Result("fan-out against Celery", ours / celery, "×", bar=10),
+            ]
+    return results
 
 
-def engine(pk: int) -> float:
-    """Seconds from the hint to the last settled delivery."""
-    from channels_app.tasks import wake
-
+def _rate(pk: int, count: int, start: Callable[[], object]) -> float:
+    """Deliveries a second, from the first hint to the last settled delivery."""
     began = time.monotonic()
-    wake()
+    start()
     settled(pk)
-    return time.monotonic() - began
+    return count / (time.monotonic() - began)
 
 
-def task_each(pk: int) -> float:
-    """The same with a task per delivery."""
+def _by_q2(pk: int) -> object:
     from django_q.tasks import async_task
 
-    from channels_app.models import Delivery
+    return async_task("tests.bench.q2_baseline.send_one", pk)
 
-    began = time.monotonic()
-    for row in Delivery.objects.of_origin("bench", pk).values_list("pk", flat=True):
-        async_task("tests.bench.q2_baseline.send_one", row)
-    settled(pk)
-    return time.monotonic() - began
+
+@contextmanager
+def _celery() -> Iterator[None]:
+    command = ["-A", "tests.bench.celery_baseline", "worker", "--loglevel=ERROR"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "celery", *command, f"--concurrency={CORES}", "--without-gossip"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        time.sleep(6)  # it has started
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
