@@ -1,11 +1,26 @@
 """From a notification to what one person gets."""
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
-from notifications.models import Notification, Recipient
+from notifications.models import Notification
 from notifications.text.content import ContentSource
 from project.access.models import Tenant
+
+
+class Reader(Protocol):
+    """Whoever a message is rendered for: a Recipient, or as much of one."""
+
+    @property
+    def login(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def locale(self) -> str: ...
+    @property
+    def time_zone(self) -> str: ...
 
 
 def source_of(notification: Notification) -> ContentSource:
@@ -37,25 +52,71 @@ def values_of(notification: Notification) -> dict[str, str]:
     )
 
 
-def personal_values(recipient: Recipient, tenant: Tenant) -> dict[str, str]:
-    """The values that are this person's own; a person without a name goes by the login."""
-    name = recipient.name or recipient.login
-    return {
-        "recipient.name": name,
-        "recipient.first_name": name.split()[0] if name.split() else name,
-        "recipient.login": recipient.login,
-        "recipient.locale": recipient.locale or tenant.locale,
-        "recipient.time_zone": recipient.time_zone or tenant.time_zone,
-    }
+def _first(name: str) -> str:
+    return next(iter(name.split(None, 1)), name)
+
+
+_PERSONAL: dict[str, Callable[[Reader, Tenant], str]] = {
+    # A person without a name goes by the login.
+    "recipient.name": lambda reader, _: reader.name or reader.login,
+    "recipient.first_name": lambda reader, _: _first(reader.name or reader.login),
+    "recipient.login": lambda reader, _: reader.login,
+    "recipient.locale": lambda reader, tenant: reader.locale or tenant.locale,
+    "recipient.time_zone": lambda reader, tenant: reader.time_zone or tenant.time_zone,
+}
+
+
+def personal_values(recipient: Reader, tenant: Tenant) -> dict[str, str]:
+    """The values that are this person's own."""
+    return {name: value(recipient, tenant) for name, value in _PERSONAL.items()}
 
 
 def render_for(
-    content: ContentSource, recipient: Recipient, tenant: Tenant, *, subject: str
+    content: ContentSource, recipient: Reader, tenant: Tenant, *, subject: str
 ) -> dict[str, Any]:
     """Return the payload for one person; raises ContentError where the values spoil it.
 
     ``content`` has the shared values bound. ``subject`` is the e-mail's subject.
     """
-    recipient.tenant = tenant  # spares a query for the zone
-    payload = content.render(personal_values(recipient, tenant), recipient.zone)
+    zone = ZoneInfo(recipient.time_zone or tenant.time_zone)
+    payload = content.render(personal_values(recipient, tenant), zone)
     return {**payload, "subject": subject}
+
+
+class Renderer:
+    """Does as `render_for` does, for many: what several of them share is made once.
+
+    That is the whole message where nothing in it is personal, and a moment for each time zone.
+    """
+
+    def __init__(self, content: ContentSource, tenant: Tenant, *, subject: str) -> None:
+        self._content = content
+        self._tenant = tenant
+        self._subject = subject
+        self._personal = [each for each in _PERSONAL.items() if content.uses(each[0])]
+        self._zones: dict[str, tuple[ContentSource, ZoneInfo]] = {}
+        self._same: dict[str, str] = {}  # by time zone, what reads the same for all there
+
+    def json_for(self, reader: Reader) -> str:
+        """Return the payload as a JSON text; raises ContentError."""
+        zone = reader.time_zone or self._tenant.time_zone
+        if zone in self._same:
+            return self._same[zone]
+        content, known = self._zones.get(zone) or self._enter(zone)
+        values = {name: value(reader, self._tenant) for name, value in self._personal}
+        return self._json(content, values, known)
+
+    def _enter(self, zone: str) -> tuple[ContentSource, ZoneInfo]:
+        known = ZoneInfo(zone)
+        content = self._content.in_zone(known)
+        self._zones[zone] = content, known
+        if not content.per_recipient:
+            self._same[zone] = self._json(content, {}, known)
+        return content, known
+
+    def _json(self, content: ContentSource, values: Mapping[str, str], zone: ZoneInfo) -> str:
+        return _ENCODE({**content.render(values, zone), "subject": self._subject})
+
+
+# As the ORM words JSON.
+_ENCODE = json.JSONEncoder().encode

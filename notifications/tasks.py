@@ -8,7 +8,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from channels_app import tasks as channel_tasks
-from notifications.expansion import expand_batch, finish, unfinished
+from notifications import expansion
+from notifications.expansion import Batch, finish, unfinished
 from notifications.models import Notification
 from notifications.schedule import AHEAD, start
 from project import stopping
@@ -19,8 +20,12 @@ log = logging.getLogger(__name__)
 
 LIFE = 60.0  # seconds after which a task hands over to a new one
 # SQLite has one writer, and those who wait for their turn look again each tenth of a second only:
-# without a pause between its batches, an expansion would keep dispatch and web out to its end.
+# without a pause between its commits, an expansion would keep dispatch and web out to its end.
+# Most of it is spent reading and wording the next batch.
 TURN = 0.12  # seconds
+# For as long as that a batch may keep them out; where it took longer, the next one is smaller.
+HELD = 0.2  # seconds
+SMALLEST = 500  # people
 # An expansion that has not moved for so long has lost its task.
 STUCK = timedelta(seconds=30)
 
@@ -45,11 +50,16 @@ def expand(pk: int) -> None:
 
 def _expand(pk: int) -> None:
     ends = time.monotonic() + LIFE
-    batches = 0
-    while expand_batch(pk) is not None:
-        batches += 1
+    batches, turn, size = 0, 0.0, expansion.BATCH
+    while (batch := Batch.next_of(pk, size)) is not None:
         if settings.SQLITE:
-            time.sleep(TURN)
+            time.sleep(max(0.0, turn - time.monotonic()))
+        if batch.store() is None:
+            break
+        if settings.SQLITE:
+            turn = time.monotonic() + TURN
+            size = _fitting(size, batch.held)
+        batches += 1
         if batches == 2:
             # It is a long one: others begin to send what is there while this goes on.
             channel_tasks.wake()
@@ -58,6 +68,12 @@ def _expand(pk: int) -> None:
             return
     finish(pk)
     channel_tasks.drain()
+
+
+def _fitting(size: int, held: float) -> int:
+    """Return how many people are to be the next batch, after so many took so long."""
+    fits = int(size * HELD / held) if held else expansion.BATCH
+    return min(expansion.BATCH, max(SMALLEST, min(fits, 2 * size)))
 
 
 def sweep() -> None:

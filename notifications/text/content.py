@@ -88,6 +88,11 @@ class ContentSource:
         bound = tuple((path, program.bind(values)) for path, program in self.programs)
         return type(self)(self.kind, bound)
 
+    def in_zone(self, zone: tzinfo) -> Self:
+        """Write out the moments that are bound, for readers in one time zone."""
+        shown = tuple((path, program.in_zone(zone)) for path, program in self.programs)
+        return type(self)(self.kind, shown)
+
     def check_fixed(self) -> None:
         """Raise ContentError where what is the same for everyone is overlong by itself."""
         errors = {

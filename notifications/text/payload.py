@@ -7,6 +7,7 @@ has a title or a text or both. What is absent or empty has no key.
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from channels_app.payload import url_problem
@@ -52,6 +53,7 @@ class ContentError(ValueError):
         return [f"{name}: {message}" for name, found in self.errors.items() for message in found]
 
 
+@cache  # asked for each person; there are a few dozen paths
 def role(path: str) -> str:
     """Return a field's name without the number of its action: actions.2.url → actions.url."""
     head, *rest = path.split(".")

@@ -30,6 +30,13 @@ class Slot(NamedTuple):
     def is_per_recipient(self) -> bool:
         return self.name.startswith("recipient.") or any(map(needs_zone, self.steps))
 
+    def shown(self, zone: tzinfo) -> str:
+        """Return what stands for it in that zone, once a value is bound."""
+        text = self.value or ""
+        for apply, argument in self.steps:
+            text = apply(text, argument, zone)
+        return text
+
 
 @dataclass(frozen=True)
 class Program:
@@ -114,6 +121,16 @@ class Program:
             for segment, piece in zip(self.segments, self.pieces, strict=True)
         ]
         return type(self)(tuple(s for s, _ in bound), tuple(p for _, p in bound))
+
+    def in_zone(self, zone: tzinfo) -> Self:
+        """Write out the moments that `bind` left, for readers in one time zone."""
+        if not any(slot.value is not None for slot in self.slots):
+            return self
+        pieces = (
+            piece if isinstance(piece, str) or piece.value is None else piece.shown(zone)
+            for piece in self.pieces
+        )
+        return type(self)(self.segments, tuple(pieces))
 
     def for_url(self) -> Self:
         """Percent-encode what is inserted, except a value that opens the URL with its scheme."""
