@@ -12,10 +12,23 @@ from channels_app.models.channel import Kind
 from notifications.models import Address, OptOut, Recipient, Role
 from notifications.models.recipient import EVERY_KIND, RecipientQuerySet, login_key
 from project.access.models import Tenant
+from project.prepared import Look
 
 # Named people in one notification. More are better addressed by a role; each batch of an
 # expansion looks all of them up.
 CONTACTS_MAX = 10_000
+FEW = 20  # names that are looked up by a statement kept for so many
+
+_NAMED = Look(
+    lambda tenant, keys: (
+        Recipient.objects.active()
+        .filter(tenant_id=tenant, login_key__in=keys)
+        .only("login_key", "login")
+        .annotate(
+            has_default=Exists(Channel.objects.filter(tenant=OuterRef("tenant"), is_default=True))
+        )
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +115,16 @@ def unknown_roles(tenant: Tenant, codes: Collection[int]) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is known of an audience, how many people that is, and what names nobody."""
+    """What is known of an audience, how many people that is, and what names nobody.
+
+    ``has_default_channel`` was seen on the way; None: it was not looked at.
+    """
 
     audience: Audience
     total: int
     unknown_contacts: tuple[str, ...] = ()
     unknown_roles: tuple[int, ...] = ()
+    has_default_channel: bool | None = None
 
 
 def look_up(tenant: Tenant, audience: Audience) -> Found:
@@ -116,9 +133,15 @@ def look_up(tenant: Tenant, audience: Audience) -> Found:
     A narrow one whose roles are all unknown is nobody. Contacts come back as they are stored.
     """
     unknown = unknown_roles(tenant, audience.roles)
-    people = Recipient.objects.of(tenant).active()
-    named = people.named(audience.contacts) if audience.contacts else people.none()
-    logins = dict(named.values_list("login_key", "login"))
+    has_default = None
+    if len(audience.contacts) <= FEW:
+        keys = sorted({login_key(login) for login in audience.contacts})
+        named = _NAMED.all(tenant.pk, keys)
+        logins = {person.login_key: person.login for person in named}
+        has_default = named[0].has_default if named else None  # type: ignore[attr-defined]
+    else:
+        people = Recipient.objects.of(tenant).active().named(audience.contacts)
+        logins = dict(people.values_list("login_key", "login"))
     known = replace(
         audience,
         contacts=tuple(logins.values()),
@@ -132,6 +155,7 @@ def look_up(tenant: Tenant, audience: Audience) -> Found:
             login for login in audience.contacts if login_key(login) not in logins
         ),
         unknown_roles=tuple(unknown),
+        has_default_channel=has_default,
     )
 
 

@@ -1,6 +1,7 @@
 """Composing: a message is checked as a whole, then kept as a draft."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from notifications.approval import digest_of
-from notifications.audience import Audience
+from notifications.audience import Audience, Found
 from notifications.drafts import (
     Draft,
     NotComposable,
@@ -20,6 +21,7 @@ from notifications.drafts import (
 from notifications.models import Notification, Stage
 from project.access.audit import Actor, record
 from project.access.models import Tenant
+from project.hints import hints_are_rows
 
 __all__ = [
     "Draft",
@@ -48,34 +50,33 @@ def compose(
     by: Actor,
     key: str = "",
     unfinished: bool = False,
-    audience_known: bool = False,
+    found: Found | None = None,
     release: Callable[[Notification], None] | None = None,
+    announce: Callable[[Notification], None] | None = None,
 ) -> Notification:
     """Keep a draft; a repeated ``key`` returns the first one and changes nothing.
 
-    ``unfinished``: it need not be fit to be sent yet. ``audience_known``: the caller has just
-    looked up all names and roles. ``release`` stores it and lets it go in one.
-    Raises NotComposable.
+    ``unfinished``: it need not be fit to be sent yet. ``found``: what the caller has just
+    learnt of its audience. ``release`` decides that it leaves, and when, before it is
+    stored; ``announce`` is called once it is. Raises NotComposable.
     """
     if key and (first := _composed(tenant, key)):
         return first
-    if errors := (
-        unfit(draft, tenant)
-        if unfinished
-        else problems(draft, tenant, audience_known=audience_known)
-    ):
+    if errors := (unfit(draft, tenant) if unfinished else problems(draft, tenant, found=found)):
         raise NotComposable(errors)
     draft = _with_start(draft, None, unfinished=unfinished)
     notification = Notification(tenant=tenant, key=key, composed_by=by.name)
     _fill(notification, draft)
+    if release is not None:
+        release(notification)
+    action = "notification.compose" if release is None else "notification.send"
+    # Row and entry are stored by one call, which is as good as a transaction by itself.
+    whole = transaction.atomic() if key or hints_are_rows() else nullcontext()
     try:
-        with transaction.atomic():
-            if release is None:
-                notification.save()
-            else:
-                release(notification)
-            action = "notification.compose" if release is None else "notification.send"
+        with whole:
             record(by, action, tenant=tenant, target=notification, digest=notification.digest)
+            if announce is not None:
+                announce(notification)
     except IntegrityError:
         if key and (first := _composed(tenant, key)):
             return first  # the same form, sent twice at once

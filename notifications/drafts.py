@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from channels_app.models import Channel, Priority
 from notifications.audience import (
     CONTACTS_MAX,
     Audience,
+    Found,
     has_default_channel,
     unknown_contacts,
     unknown_roles,
@@ -67,7 +69,7 @@ class Draft:
     def source(self) -> ContentSource:
         """Return the content with its variables; raises ContentError."""
         if self.template is not None:
-            return ContentSource.from_text(self.template.template.kind, self.template.body)
+            return _read(self.template.template.kind, self.template.body)
         return ContentSource.from_text(self.kind, self.body)
 
     def values(self, tenant: Tenant) -> dict[str, str]:
@@ -91,17 +93,26 @@ class Draft:
         )
 
 
-def problems(draft: Draft, tenant: Tenant, *, audience_known: bool = False) -> dict[str, list[str]]:
+@lru_cache(maxsize=64)
+def _read(kind: str, body: str) -> ContentSource:
+    """Read a template; most are used again and again."""
+    return ContentSource.from_text(kind, body)
+
+
+def problems(draft: Draft, tenant: Tenant, *, found: Found | None = None) -> dict[str, list[str]]:
     """Return everything that is wrong with a draft, by field; empty when it can be sent.
 
-    ``audience_known``: the caller has just looked up all of its names and roles.
+    ``found``: what the caller has just learnt of its audience (`audience.look_up`).
     """
     errors: dict[str, list[str]] = defaultdict(list, unfit(draft, tenant))
-    if "audience" not in errors and not audience_known:
+    if "audience" not in errors and found is None:
         _check_audience(draft, tenant, errors)
     if errors.keys().isdisjoint({"template", "body", "event"}):
         _check_content(draft, tenant, errors)
-    if draft.channel is None and not has_default_channel(tenant):
+    has_default = found.has_default_channel if found else None
+    if has_default is None and draft.channel is None:
+        has_default = has_default_channel(tenant)
+    if draft.channel is None and not has_default:
         errors["channel"].append("Choose a channel: there is no default one.")
     try:
         draft.recurrence(tenant)

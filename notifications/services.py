@@ -11,8 +11,9 @@ from channels_app import tasks as channel_tasks
 from channels_app.connectors.base import connector_for
 from channels_app.models import Channel, Delivery, Priority
 from channels_app.services import enqueue, halt, open_books
+from notifications import due
 from notifications.approval import digest_of
-from notifications.audience import Audience, default_channel
+from notifications.audience import Audience, Found, default_channel
 from notifications.composing import (
     Draft,
     NotComposable,
@@ -71,6 +72,8 @@ def approve(notification: Notification, *, by: Actor, digest: str) -> Notificati
             raise NotPossible("This is no longer what you looked at; look again.")
         _check(row)
         _release(row, by=by)
+        row.save()
+        _announce(row)
         record(by, "notification.approve", tenant=row.tenant, target=row, digest=row.digest)
     return row
 
@@ -114,22 +117,22 @@ def copy(notification: Notification, *, by: Actor) -> Notification:
 
 
 def notify(
-    tenant: Tenant, draft: Draft, *, by: Actor, key: str = "", counted: int | None = None
+    tenant: Tenant, draft: Draft, *, by: Actor, key: str = "", found: Found | None = None
 ) -> Notification:
     """Compose and release in one: what systems and the command line call.
 
-    A repeated ``key`` returns the first notification and sends nothing. ``counted`` is the
-    number of people, from a caller that has just looked them up (`audience.look_up`): they are
-    not looked up again then. Raises NotComposable, and NotPossible for a series whose last date
-    has passed.
+    A repeated ``key`` returns the first notification and sends nothing. ``found`` is what
+    a caller has just learnt of the audience (`audience.look_up`), which is not looked up again
+    then. Raises NotComposable, and NotPossible for a series whose last date has passed.
     """
     return compose(
         tenant,
         draft,
         by=by,
         key=key,
-        audience_known=counted is not None,
-        release=partial(_release, by=by, counted=counted),
+        found=found,
+        release=partial(_release, by=by, counted=found.total if found else None),
+        announce=_announce,
     )
 
 
@@ -147,6 +150,8 @@ def send(notification: Notification, *, by: Actor) -> Notification:
         _check(row)
         row.digest = digest_of(row)
         _release(row, by=by)
+        row.save()
+        _announce(row)
         record(by, "notification.send", tenant=row.tenant, target=row, digest=row.digest)
     return row
 
@@ -276,7 +281,7 @@ def _give_back(row: Notification) -> None:
 
 
 def _release(row: Notification, *, by: Actor, counted: int | None = None) -> None:
-    """Let it go at its time and save it; inside the transaction that decides it."""
+    """Let it go at its time; whoever stores it calls `_announce` with that."""
     now = timezone.now()
     row.stage = Stage.SCHEDULED
     row.due_at = first_due(row, now)
@@ -284,9 +289,13 @@ def _release(row: Notification, *, by: Actor, counted: int | None = None) -> Non
     if counted is None:
         counted = Audience.from_json(row.audience).recipients(row.tenant).count()
     row.approved_count = counted
-    row.save()
-    if row.due_at <= now:
-        hint("notifications.tasks.send", row.pk)
+
+
+def _announce(row: Notification) -> None:
+    """Tell the workers of what was released, if it leaves soon."""
+    now = timezone.now()
+    if row.due_at is None or row.due_at <= now:
+        due.wake()
     elif row.due_at <= now + AHEAD:
         hint("notifications.tasks.sweep")  # the next regular one might come too late
 

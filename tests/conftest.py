@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.test import Client
 from playwright.sync_api import expect
 
+from project import hints
 from project.access.models import Tenant, User
 
 # Playwright's plain API runs an event loop in the test's thread, and Django would refuse to query.
@@ -66,6 +67,7 @@ def _clean_cache() -> Iterator[None]:
 
 def _forget() -> None:
     """Empty the tests' part of the cache and of the queue; Redis may hold others' as well."""
+    hints.forget()  # a hint that an earlier test gave is in no queue any more
     if not django_settings.REDIS_URL:
         cache.clear()
         return

@@ -37,11 +37,13 @@ class ClientThrottle(BaseThrottle):
     @staticmethod
     def _count(key: str) -> int:
         try:
-            # Whoever is first makes the counter; the others, also those who came at the same
-            # time, move it.
-            if cache.add(key, 1, timeout=2 * WINDOW):
-                return 1
-            return cache.incr(key)
+            if count := getattr(cache, "count", None):
+                return int(count(key, timeout=2 * WINDOW))
+            try:
+                return cache.incr(key)
+            except ValueError:
+                # Whoever is first makes the counter; those who came at the same time move it.
+                return 1 if cache.add(key, 1, timeout=2 * WINDOW) else cache.incr(key)
         except Exception:
             log.exception("Requests are not counted: the cache does not answer.")
             return 0

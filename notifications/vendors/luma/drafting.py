@@ -10,6 +10,7 @@ from notifications.vendors.luma.message import content
 from notifications.vendors.luma.wire import NotifyRequest, Refused, number, shown
 from project.access.audit import Actor
 from project.access.models import Tenant
+from project.prepared import Look
 
 # What the fields of a Draft are called on this wire; the others are about the message.
 _NAMES = {
@@ -19,6 +20,16 @@ _NAMES = {
     "event": "template_id",
     "repeat": "repeat",
 }
+# The newest version of a tenant's template that is in use, by its number.
+_NEWEST = Look(
+    lambda tenant, number: (
+        TemplateVersion.objects.filter(
+            template__tenant_id=tenant, template__number=number, template__is_retired=False
+        )
+        .select_related("template")
+        .order_by("-version")[:1]
+    )
+)
 
 
 def carry_out(asked: NotifyRequest, tenant: Tenant, *, by: Actor) -> list[str]:
@@ -43,7 +54,7 @@ def carry_out(asked: NotifyRequest, tenant: Tenant, *, by: Actor) -> list[str]:
         **content(asked, template),
     )
     try:
-        notify(tenant, draft, by=by, counted=found.total)
+        notify(tenant, draft, by=by, found=found)
     except NotComposable as error:
         raise Refused(
             f"{_NAMES.get(name, 'message')}: {text.removeprefix('body: ')}"
@@ -89,19 +100,15 @@ def _channel(asked: NotifyRequest, tenant: Tenant, errors: list[str]) -> Channel
 
 def _template(asked: NotifyRequest, tenant: Tenant, errors: list[str]) -> TemplateVersion | None:
     """Return the words to use; a text without a template_id is put into the default ones."""
-    versions = (
-        TemplateVersion.objects.filter(template__tenant=tenant, template__is_retired=False)
-        .select_related("template")
-        .order_by("-version")
-    )
     if not asked.template:
         if asked.template_type not in {None, asked.kind}:
             errors.append(f"template_type: It does not go with the responseType {asked.kind}.")
         if asked.kind is not ContentKind.TEXT:
             return None
-        return versions.filter(template__number=DEFAULT_TEMPLATE, template__kind=asked.kind).first()
+        version = _NEWEST.first(tenant.pk, DEFAULT_TEMPLATE)
+        return version if version and version.template.kind == asked.kind else None
     code = number(asked.template)
-    version = None if code is None else versions.filter(template__number=code).first()
+    version = None if code is None else _NEWEST.first(tenant.pk, code)
     if version is None:
         errors.append(f"template_id: There is no template {shown(asked.template)}.")
         return None
