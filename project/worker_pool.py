@@ -15,11 +15,12 @@ import time
 import uuid
 from typing import Any, NoReturn
 
-from django.db import connections
 from django_q import cluster
 
 from project import stopping
+from project.forking import share_by_fork
 from project.parent import tie_forks
+from project.schedules import SCHEDULES
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class WorkerPool:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
         tie_forks()
-        connections.close_all()  # a connection must not be shared by fork
+        share_by_fork(entry.task.rpartition(".")[0] for entry in SCHEDULES)
         context = multiprocessing.get_context("fork")
         stop = context.Event()
         sentinel = context.Process(

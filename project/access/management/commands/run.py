@@ -1,5 +1,4 @@
 import os
-import socket
 import sys
 from io import StringIO
 from typing import Any
@@ -12,7 +11,8 @@ from django.db import connections
 from project.access.models import User
 from project.parent import end_with
 from project.preparing import prepare
-from project.processes import Supervisor, port_is_free
+from project.processes import port_is_free
+from project.supervising import Plan, become
 
 
 class Command(BaseCommand):
@@ -35,15 +35,17 @@ class Command(BaseCommand):
             )
         self.stdout.write("Preparing the database and the static files.")
         prepare()
-        self._way_in = self._load_demo() if demo else self._invitation()
+        way_in = self._load_demo() if demo else self._invitation()
         connections.close_all()
-        supervisor = Supervisor(
-            {name: _command(name) for name in ("web", "worker")},
-            out=self.stdout,
-            err=self.stderr,
-            on_turn=self._announce,
+        become(
+            Plan(
+                commands={name: _command(name) for name in ("web", "worker")},
+                host=settings.WEB_HOST,
+                port=settings.PORT,
+                way_in=way_in,
+                parent=parent,
+            )
         )
-        supervisor.run()
 
     def _load_demo(self) -> str:
         """Return what the demo says on how to get in."""
@@ -60,19 +62,6 @@ class Command(BaseCommand):
         if not User.objects.filter(is_active=True, is_staff=True).exists():
             lines.append("Login     nobody yet; make one with manage.py createsuperuser")
         return "\n".join(lines)
-
-    def _announce(self) -> None:
-        """Say how to get in, once somebody is there to answer."""
-        if not self._way_in:
-            return
-        host = settings.WEB_HOST if settings.WEB_HOST not in {"0.0.0.0", "::"} else "localhost"  # noqa: S104
-        try:
-            socket.create_connection((host, settings.PORT), timeout=0.1).close()
-        except OSError:
-            return
-        self.stdout.write(f"\nCarillon is up; Ctrl-C stops it.\n{self._way_in}")
-        self.stdout.flush()
-        self._way_in = ""
 
 
 def _command(name: str) -> list[str]:

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
+from project.forking import share_by_fork
 from project.parent import end_with
 from project.processes import port_is_free
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         # The server shares its port with whoever asks for it, so ask first.
         if not port_is_free(settings.WEB_HOST, settings.PORT):
             raise CommandError(f"Port {settings.PORT} is taken.")
-        connections.close_all()  # a connection must not be shared by fork
+        share_by_fork([settings.ROOT_URLCONF, "project.wsgi"])
         server = Granian(
             APPLICATION,
             address=settings.WEB_HOST,
