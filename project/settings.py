@@ -114,6 +114,23 @@ if SQLITE:
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-8000",
     }
+else:
+    # A host that vanishes must hold nobody up: neither itself, waiting for answers that never
+    # come, nor the others, for whom its open transactions lock rows. Each end gives the other up
+    # after some ten seconds of silence. Nobody waits longer for a lock either: who has requests
+    # under way must look after their answers meanwhile. A transaction that stands still for a
+    # minute is ended. DATABASE_URL may say otherwise (`?connect_timeout=3`).
+    _default_db["OPTIONS"] = {
+        "connect_timeout": 10,  # seconds, for each of the server's addresses
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,  # milliseconds
+        "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2"
+        " -c tcp_keepalives_count=3 -c tcp_user_timeout=10s"
+        " -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+        **_default_db.get("OPTIONS", {}),
+    }
 _default_db["CONN_MAX_AGE"] = 600
 _default_db["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": _default_db}
@@ -133,7 +150,7 @@ CACHES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     if not REDIS_URL
     else {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "project.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": INSTALLATION,
     }
