@@ -108,6 +108,17 @@ def queue(channel: Any, pk: int, count: int, **more: Any) -> None:
         enqueue(rows, kind="bench", pk=pk)
 
 
+@contextmanager
+def resting(channel: Any) -> Iterator[None]:
+    """The engine leaves the channel's rows alone, until the end of the block."""
+    from channels_app.models import Channel
+
+    rows = Channel.objects.filter(pk=channel.pk)
+    rows.update(is_active=False)
+    yield
+    rows.update(is_active=True)
+
+
 def settled(pk: int, *, seconds: float = 900) -> None:
     """Wait until nothing of the origin is queued or sending."""
     from channels_app.models import Tally

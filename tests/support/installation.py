@@ -3,16 +3,20 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.support.workers import ROOT, wait_for
+
+WORKERS = 8  # `manage.py worker`: the command, the sentinel, four workers, pusher and monitor
 
 
 def free_port() -> int:
@@ -22,21 +26,29 @@ def free_port() -> int:
 
 
 @contextmanager
-def fresh_database() -> Iterator[str | None]:
-    """A database's URL on the server that the tests run on; None is SQLite in the data folder."""
-    server = os.environ.get("DATABASE_URL", "")
+def fresh_database(server: str | None = None) -> Iterator[str | None]:
+    """A database's URL on ``server``; None is SQLite in the data folder.
+
+    Without a server, it is the one that the tests run on.
+    """
+    if server is None:
+        server = os.environ.get("DATABASE_URL", "")
     if not server.startswith("postgres"):
         yield None
         return
+    name = f"carillon_{uuid.uuid4().hex[:12]}"
+    _do(server, f'CREATE DATABASE "{name}"')
+    try:
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    finally:
+        _do(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _do(server: str, sql: str) -> None:
     import psycopg
 
-    name = f"carillon_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        connection.execute(sql)
 
 
 class Running:
@@ -58,6 +70,10 @@ class Running:
 
         wait_for(enough, seconds=90, what=f"“{text}” in\n{self.said}")
 
+    def wait_until_it_works(self) -> None:
+        """Wait until a `manage.py worker` has all of its processes."""
+        wait_for(lambda: len(self.tree()) == WORKERS, seconds=60, what=f"all of them: {self.said}")
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Signal the one process and wait; returns its exit code."""
         self.process.send_signal(how)
@@ -73,8 +89,14 @@ class Running:
 
 
 class Installation:
-    def __init__(self, data: Path, database: str | None, **more: str) -> None:
+    """``within`` stands before each command, such as ``ip netns exec …``."""
+
+    def __init__(
+        self, data: Path, database: str | None, *, within: Sequence[str] = (), **more: str
+    ) -> None:
         self.data = data
+        self.database = database
+        self._within = within
         self.port = free_port()
         inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         self.environment = {
@@ -95,7 +117,7 @@ class Installation:
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [*self._within, sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -113,13 +135,31 @@ class Installation:
     def python(self, code: str) -> str:
         return self.must("shell", "--no-imports", "-c", code)
 
+    @property
+    def loops(self) -> int:
+        """How many dispatch loops run here: each locks a file, which Linux tells of."""
+        slots = {file.stat().st_ino for file in self.data.glob("slots/drain-*.lock")}
+        locks = Path("/proc/locks").read_text().splitlines()
+        return len(slots & {int(line.split()[5].rpartition(":")[2]) for line in locks})
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask its database, past all of its code; for SQL that both databases know."""
+        if self.database:
+            import psycopg
+
+            with psycopg.connect(self.database, autocommit=True) as server:
+                return server.execute(sql).fetchall()
+        with closing(sqlite3.connect(self.data / "carillon.sqlite3", timeout=30)) as file:
+            return file.execute(sql).fetchall()
+
     def start(self, *arguments: str) -> Running:
         log = self.data / f"{arguments[0]}-{len(self._started)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "manage.py", *arguments],
+                [*self._within, sys.executable, "manage.py", *arguments],
                 cwd=ROOT,
                 env=self.environment,
+                stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
@@ -138,9 +178,11 @@ class Installation:
 
 
 @contextmanager
-def installation(data: Path, **environment: str) -> Iterator[Installation]:
+def installation(
+    data: Path, *, server: str | None = None, **environment: str
+) -> Iterator[Installation]:
     """An installation whose processes and database are gone at the end of the block."""
-    with fresh_database() as database:
+    with fresh_database(server) as database:
         made = Installation(data, database, **environment)
         try:
             yield made

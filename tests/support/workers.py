@@ -83,10 +83,15 @@ def workers(log: Path) -> Iterator[Workers]:
         running.stop()
 
 
-def wait_for(condition: Callable[[], bool], *, seconds: float, what: str) -> None:
-    """Wait until ``condition`` holds; fails with ``what`` was waited for."""
+def wait_for(
+    condition: Callable[[], bool], *, seconds: float, what: str, every: float = 0.05
+) -> None:
+    """Wait until ``condition`` holds, looked at ``every`` so many seconds.
+
+    Fails with ``what`` was waited for.
+    """
     ends = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > ends:
             raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.05)
+        time.sleep(every)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.bench.installation import demo, nginx, queue, settled, workers
+from tests.bench.installation import demo, nginx, queue, resting, settled, workers
 from tests.bench.place import ROOT
 from tests.bench.result import Result
 
@@ -16,7 +16,7 @@ CORES = 2
 
 
 def measure(scale: float) -> list[Result]:
-    from channels_app.models import Channel, Delivery
+    from channels_app.models import Delivery
     from channels_app.tasks import wake
 
     def each(send: Callable[[int], object], pk: int) -> None:
@@ -25,14 +25,14 @@ def measure(scale: float) -> list[Result]:
 
     with nginx() as url:
         channel = demo(f"{url}/hook")
-        queue(channel, 1, int(OURS * scale))
+        count, few = int(OURS * scale), int(PLAIN * scale)
         with workers():
-            ours = _rate(1, int(OURS * scale), wake)
-            # The engine leaves the baselines' rows alone.
-            Channel.objects.filter(pk=channel.pk).update(is_active=False)
-            few = int(PLAIN * scale)
-            queue(channel, 2, few)
-            plain = _rate(2, few, lambda: each(_by_q2, 2))
+            with resting(channel):
+                queue(channel, 1, count)
+            ours = _rate(1, count, wake)
+            with resting(channel):
+                queue(channel, 2, few)
+                plain = _rate(2, few, lambda: each(_by_q2, 2))
         results = [
             Result("django-q2, a task per recipient", plain, "deliveries/s"),
             Result("dispatch engine", ours, "deliveries/s"),
@@ -41,8 +41,8 @@ def measure(scale: float) -> list[Result]:
         if os.environ.get("REDIS_URL"):
             from tests.bench.celery_baseline import send_one
 
-            queue(channel, 3, few)
-            with _celery():
+            with resting(channel), _celery():
+                queue(channel, 3, few)
                 celery = _rate(3, few, lambda: each(send_one.delay, 3))
             results += [
                 Result("Celery, a task per recipient", celery, "deliveries/s"),

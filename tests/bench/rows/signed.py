@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.bench.installation import demo, nginx, queue, settled, workers
+from tests.bench.installation import demo, nginx, queue, resting, settled, workers
 from tests.bench.proc import cpu_seconds
 from tests.bench.result import Result
 from tests.support.installation import descendants
@@ -31,8 +31,9 @@ def measure(scale: float) -> list[Result]:
         channel = demo(f"{url}/hook")
         channel.keep_secrets({**channel.secrets, "private_key": pem})
         channel.save()
-        queue(channel, 1, count)
         with workers() as process:
+            with resting(channel):
+                queue(channel, 1, count)
             tree = [one.pid for one in descendants(process.pid)]
             before = cpu_seconds(tree)
             began = time.monotonic()
