@@ -107,6 +107,7 @@ _default_db: dict[str, Any] = env.db_url(
 )
 SQLITE = _default_db["ENGINE"] == "django.db.backends.sqlite3"
 if SQLITE:
+    _default_db["ENGINE"] = "project.sqlite"  # Django's, with writers that take turns
     _default_db["OPTIONS"] = {
         # Writers queue up (IMMEDIATE + timeout, seconds) instead of failing with "locked", readers
         # go on (WAL), and what was accepted survives a power cut (synchronous FULL).

@@ -137,9 +137,9 @@ class Drain:
         return taken
 
     def _worth_a_look(self) -> bool:
-        """Whether half of what flew has landed, or some time is over: few rows cost as many do."""
+        """Whether most of what flew has landed, or some time is over: few rows cost as many do."""
         return (
-            len(self.hand.flying) <= self.launched // 2
+            len(self.hand.flying) <= self.launched // 4
             or time.monotonic() - self.looked_at >= GLANCE
         )
 

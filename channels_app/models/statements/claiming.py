@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models.base import ModelState
 
 from channels_app.models.delivery import Delivery, Priority, State
@@ -25,7 +26,7 @@ _MAY_GO = """(d.ordering_key = '' OR NOT EXISTS (
             WHERE stopped.origin_kind = d.origin_kind AND stopped.origin_id = d.origin_id
               AND stopped.halted_at IS NOT NULL AND stopped.queued > 0)"""
 # What sending needs; the rest is known from the claim itself, or read when somebody asks.
-_READ = (
+_NEEDED = (
     "id",
     "attempt_count",
     "priority",
@@ -77,11 +78,11 @@ SET state = 'sending', attempt_count = attempt_count + 1, claimed_at = %(now)s,
 WHERE id IN ({_PICKED})
 RETURNING """
 _ON_SQLITE = f"WITH {_PARTS} {_TAKE}" + ", ".join(
-    f"{name} || ''" if name in _MOMENTS else name for name in _READ
+    f"{name} || ''" if name in _MOMENTS else name for name in _NEEDED
 )
 _ON_POSTGRES = f"""
 WITH {_PARTS},
-taken AS ({_TAKE} {", ".join(_READ)}),
+taken AS ({_TAKE} {", ".join(_NEEDED)}),
 moved AS (SELECT origin_kind, origin_id, count(*) AS by FROM taken GROUP BY 1, 2),
 locked AS (
     SELECT tally.id, moved.by FROM channels_app_tally tally
@@ -112,7 +113,7 @@ def claim(
     attempts. The tallies move along.
     """
     with together():
-        rows = run(
+        rows: Iterable[Row] = run(
             _ON_POSTGRES if on_postgres() else _ON_SQLITE,
             channel=channel,
             room=room,
@@ -128,6 +129,8 @@ def claim(
             "lease_until": lease_until,
             "holder": holder,
         }
+        if not on_postgres():
+            rows = map(_read, rows)
         taken = [_delivery(row, known) for row in rows]
         if taken and not on_postgres():
             moves: dict[Origin, Counter[str]] = defaultdict(Counter)
@@ -138,16 +141,25 @@ def claim(
     return taken
 
 
+def _read(row: Row) -> Row:
+    """Turn SQLite's words into what PostgreSQL's binary gives by itself."""
+    return tuple([read(value) if read else value for read, value in zip(_READS, row, strict=True)])
+
+
+_BY_NAME: dict[str, Callable[[Any], object]] = {
+    "payload": json.loads,
+    **dict.fromkeys(_MOMENTS, in_utc),
+}
+_READS = [_BY_NAME.get(name) for name in _NEEDED]
+
+
 def _delivery(row: Row, known: dict[str, object]) -> Delivery:
     """Make the instance by hand: Model.__init__ takes as long as the whole of sending it."""
     delivery = Delivery.__new__(Delivery)
-    values = dict(zip(_READ, row, strict=True))
-    if not on_postgres():
-        for name in _MOMENTS:
-            values[name] = in_utc(values[name])
-        values["payload"] = json.loads(values["payload"])
-    delivery.__dict__.update(known, _state=ModelState(), **values)
-    delivery._state.adding, delivery._state.db = False, connection.alias
+    state = ModelState()
+    state.adding, state.db = False, DEFAULT_DB_ALIAS
+    delivery.__dict__.update(known, _state=state)
+    delivery.__dict__.update(zip(_NEEDED, row, strict=True))
     return delivery
 
 
