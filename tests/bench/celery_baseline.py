@@ -22,6 +22,6 @@ app.conf.update(
 )
 
 
-@app.task
+@app.task  # type: ignore[untyped-decorator]
 def send_one(pk: int) -> None:
     q2_baseline.send_one(pk)

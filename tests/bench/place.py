@@ -33,9 +33,10 @@ def environment(server: str, redis: str) -> Iterator[dict[str, str]]:
         for name, value in os.environ.items()
         if not name.startswith(("CARILLON_", "DATABASE_URL", "REDIS_URL"))
     }
-    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as data, database(
-        server, data
-    ) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="carillon-bench-") as data,
+        database(server, data) as url,
+    ):
         yield {
             **inherited,
             "DJANGO_SETTINGS_MODULE": "project.settings",

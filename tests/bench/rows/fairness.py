@@ -7,6 +7,7 @@ their messages soon after they fall due, and about as many a second as when all 
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -34,7 +35,7 @@ def measure(scale: float) -> list[Result]:
             channel._state.adding = True
             channel.name, channel.is_default = f"Webhook {number}", False
             channel.external_id = ""
-            channel.public_id = _new_id()
+            channel.public_id = uuid.uuid4()
             channel.save()
             channels.append(channel)
         healthy = channels[HANGING + FAILING :]
@@ -106,12 +107,6 @@ def _steady(run: int, channels: list, each: int, healthy: list) -> float:
                 for pk, started in tries.values_list("delivery_id", "started_at")
             ]
     return sorted(late)[int(len(late) * 0.99)]
-
-
-def _new_id() -> object:
-    import uuid
-
-    return uuid.uuid4()
 
 
 @contextmanager

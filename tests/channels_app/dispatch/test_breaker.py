@@ -48,7 +48,7 @@ def paused(make_channel, make_deliveries, drain) -> Callable[..., Channel]:
     """Make a channel that has just been paused; so many deliveries wait for it."""
 
     def make(url: str, waiting: int = 50, **fields) -> Channel:
-        channel = make_channel(url, max_in_flight=10)
+        channel: Channel = make_channel(url, max_in_flight=10)
         make_deliveries(channel, waiting, **fields)
         drain()
         channel.refresh_from_db()

@@ -49,7 +49,7 @@ def fail(make_channel, make_deliveries, drain):
     """Make a channel and let it fail; so many messages wait for it."""
 
     def make(url: str, waiting: int = 30, **fields) -> Channel:
-        channel = make_channel(url, max_in_flight=10, **fields)
+        channel: Channel = make_channel(url, max_in_flight=10, **fields)
         make_deliveries(channel, waiting, lifetime=timedelta(days=1))
         drain()
         channel.refresh_from_db()
