@@ -129,7 +129,8 @@ else:
         "tcp_user_timeout": 10_000,  # milliseconds
         "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2"
         " -c tcp_keepalives_count=3 -c tcp_user_timeout=10s"
-        " -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+        " -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+        " -c jit=off",  # compiling takes longer than any of our queries
         **_default_db.get("OPTIONS", {}),
     }
 _default_db["CONN_MAX_AGE"] = 600

@@ -15,16 +15,18 @@ from channels_app.models.statements.running import Row, in_utc, moment, on_postg
 
 _DUE = """d.channel_id = {channel} AND d.state = 'queued' AND d.priority = {priority}
         AND d.attempt_count {tries} AND d.due_at <= %(now)s AND d.deadline > %(now)s"""
-# Nothing of a stopped origin goes out, and nothing before what has its key and is earlier.
+# Nothing of a stopped origin goes out, and nothing before what has its key and is earlier. Each is
+# asked row by row, hence the CASE: joined to the tallies, PostgreSQL expects hardly a row to be
+# left, and reads and sorts all that is due to find them.
 _MAY_GO = """(d.ordering_key = '' OR NOT EXISTS (
             SELECT 1 FROM channels_app_delivery earlier
             WHERE earlier.channel_id = d.channel_id AND earlier.ordering_key = d.ordering_key
               AND earlier.ordering_key <> '' AND earlier.state IN ('queued', 'sending')
               AND earlier.id < d.id))
-        AND NOT EXISTS (
+        AND CASE WHEN EXISTS (
             SELECT 1 FROM channels_app_tally stopped
             WHERE stopped.origin_kind = d.origin_kind AND stopped.origin_id = d.origin_id
-              AND stopped.halted_at IS NOT NULL AND stopped.queued > 0)"""
+              AND stopped.halted_at IS NOT NULL AND stopped.queued > 0) THEN FALSE ELSE TRUE END"""
 # What sending needs; the rest is known from the claim itself, or read when somebody asks.
 _NEEDED = (
     "id",
@@ -167,9 +169,11 @@ def _delivery(row: Row, known: dict[str, object]) -> Delivery:
 
 
 def _something_due() -> str:
+    # The first of them, not whether there is any: PostgreSQL would walk the table to find one.
     return " OR ".join(
-        "EXISTS (SELECT 1 FROM channels_app_delivery d WHERE "
-        f"{_DUE.format(channel='c.id', priority=priority, tries=tries)})"
+        "(SELECT d.id FROM channels_app_delivery d WHERE "
+        f"{_DUE.format(channel='c.id', priority=priority, tries=tries)}"
+        " ORDER BY d.due_at, d.id LIMIT 1) IS NOT NULL"
         for tries in ("= 0", "> 0")
         for priority in Priority.values
     )
