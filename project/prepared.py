@@ -9,20 +9,20 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from functools import cache, lru_cache
-from types import NoneType
 from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.db import (
     DEFAULT_DB_ALIAS,
     InterfaceError,
+    NotSupportedError,
     OperationalError,
     connections,
     transaction,
 )
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model, QuerySet
-from django.db.models.query import get_related_populators
+from django.db.models import Field, Model, QuerySet
+from django.db.models.base import ModelState
 
 M = TypeVar("M", bound=Model)
 Value = str | int | Sequence[str]
@@ -69,13 +69,7 @@ class _Worded(Generic[M]):
         columns = [each for each, *_ in compiler.select[: compiler.col_count]]
         self._compiler = compiler
         self._converters = compiler.get_converters(columns)
-        info = compiler.klass_info
-        self._model: type[M] = info["model"]
-        self._from, self._to = info["select_fields"][0], info["select_fields"][-1] + 1
-        self._names = [each.target.attname for each in columns[self._from : self._to]]
-        self._related = get_related_populators(  # type: ignore[call-arg] # the stubs are for a later Django
-            info, compiler.select, DEFAULT_DB_ALIAS
-        )
+        self._part = _Part[M](compiler.klass_info, compiler.select)
         self._annotations = list((compiler.annotation_col_map or {}).items())
 
     def run(self, values: Sequence[Value]) -> list[M]:
@@ -84,15 +78,43 @@ class _Worded(Generic[M]):
         rows = run(self._sql, parameters, reads=True)
         if self._converters:
             rows = list(map(tuple, self._compiler.apply_converters(rows, self._converters)))
-        return [self._object(row) for row in rows]
-
-    def _object(self, row: Row) -> M:
-        found = self._model.from_db(DEFAULT_DB_ALIAS, self._names, row[self._from : self._to])
-        for related in self._related:
-            related.populate(row, found)
+        found = [self._part.object(row) for row in rows]
         for name, column in self._annotations:
-            setattr(found, name, row[column])
+            for each, row in zip(found, rows, strict=True):
+                setattr(each, name, row[column])
         return found
+
+
+class _Part(Generic[M]):
+    """The columns of a row that are one object's, and the parts that are its relations'."""
+
+    def __init__(self, info: Mapping[str, Any], select: Sequence[Any]) -> None:
+        """``info`` is the compiler's own."""
+        self._model: type[M] = info["model"]
+        places = info["select_fields"]
+        self._from, self._to = places[0], places[-1] + 1
+        self._names = [select[place][0].target.attname for place in places]
+        self._key = places[self._names.index(self._model._meta.pk.attname)]
+        self._related = [
+            (_Part[Any](each, select), each["local_setter"], each["remote_setter"])
+            for each in info.get("related_klass_infos", ())
+        ]
+
+    def object(self, row: Row) -> M:
+        """Do what `Model.from_db` does, without the signals, which nothing here listens to.
+
+        A column that was not asked for is fetched when it is read, as it is there.
+        """
+        made = self._model.__new__(self._model)
+        made._state = ModelState()
+        made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
+        made.__dict__.update(zip(self._names, row[self._from : self._to], strict=True))
+        for part, link, link_back in self._related:
+            other = None if row[part._key] is None else part.object(row)
+            link(made, other)
+            if other is not None:
+                link_back(other, made)
+        return made
 
 
 def _mark(number: int, value: Value) -> Value:
@@ -155,6 +177,8 @@ class _Insert:
         self.table = model._meta.db_table
         self.fields = [each for each in model._meta.local_concrete_fields if not each.primary_key]
         self.as_is = [each.get_internal_type() in _AS_IS for each in self.fields]
+        # Fields that are stored as the row has them, without a moment of the database's own.
+        self.plain = [type(each).pre_save is Field.pre_save for each in self.fields]
         self.sql = self.worded({})
 
     def worded(self, instead: Mapping[str, str]) -> str:
@@ -164,12 +188,12 @@ class _Insert:
         return f'INSERT INTO "{self.table}" ({columns}) VALUES ({values})'  # noqa: S608 - the model's
 
     def values(self, row: Model, here: BaseDatabaseWrapper, *, without: str = "") -> list[Any]:
-        values = []
-        for field, as_is in zip(self.fields, self.as_is, strict=True):
+        values, held = [], row.__dict__
+        for field, as_is, plain in zip(self.fields, self.as_is, self.plain, strict=True):
             if field.attname == without:
                 continue
-            value = field.pre_save(row, add=True)
-            if not (as_is and type(value) in (str, int, bool, NoneType)):
+            value = held[field.attname] if plain else field.pre_save(row, add=True)
+            if value is not None and not (as_is and type(value) in (str, int, bool)):
                 value = field.get_db_prep_save(value, here)
             values.append(value)
         return values
@@ -209,6 +233,13 @@ def run(sql: str, values: Sequence[Any], *, reads: bool = False) -> list[Row]:
         here.close()
         here.ensure_connection()
         rows = _run(here, sql, values)
+    except NotSupportedError:
+        # A migration has changed a column under the plan that the server keeps.
+        if here.in_atomic_block:
+            raise
+        here.close()
+        here.ensure_connection()
+        rows = _run(here, sql, values)
     here.health_check_done = True
     return rows
 
@@ -219,9 +250,15 @@ def _run(here: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> list[Row
             rows: list[Row] = here.connection.execute(_with_question_marks(sql), values).fetchall()
             return rows
         # Django's own cursors put the values into the text, which the server then plans each time.
-        with closing(psycopg.Cursor(here.connection)) as direct:
-            direct.execute(sql, values, prepare=True)
-            return direct.fetchall()
+        # They leave preparing off as well, which nothing said to a cursor overrules.
+        connection = here.connection
+        usual, connection.prepare_threshold = connection.prepare_threshold, 0
+        try:
+            with closing(psycopg.Cursor(connection)) as direct:
+                direct.execute(sql, values)
+                return direct.fetchall()
+        finally:
+            connection.prepare_threshold = usual
 
 
 @lru_cache(maxsize=200)

@@ -11,8 +11,19 @@ from project.access.audit import Actor, record
 from project.access.models import ApiClient, ApiToken
 from project.prepared import Look
 
+# What a call is judged and carried out by; anything else is fetched when it is read.
+_OF_TOKEN = ("client", "expires_at", "revoked_at", "last_used_at")
+_OF_CLIENT = tuple(
+    f"client__{name}" for name in ("tenant", "name", "scopes", "is_active", "rate_limit")
+)
+_OF_TENANT = tuple(f"client__tenant__{name}" for name in ("name", "time_zone", "locale"))
 _TOKENS = Look(
-    lambda key: ApiToken.objects.filter(digest=key).select_related("client__tenant").order_by()
+    lambda key: (
+        ApiToken.objects.filter(digest=key)
+        .select_related("client__tenant")
+        .only(*_OF_TOKEN, *_OF_CLIENT, *_OF_TENANT)
+        .order_by()
+    )
 )
 # A token's last use is written at most this often, or each call would cost a write.
 USE_NOTED_EVERY = timedelta(minutes=1)

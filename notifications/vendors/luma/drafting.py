@@ -27,6 +27,7 @@ _NEWEST = Look(
             template__tenant_id=tenant, template__number=number, template__is_retired=False
         )
         .select_related("template")
+        .only("body", "template__tenant", "template__name", "template__kind")
         .order_by("-version")[:1]
     )
 )

@@ -38,9 +38,9 @@ from project.json_body import StrictJSONParser, data_of
 
 log = logging.getLogger(__name__)
 
-# SQLite has one writer, and whoever waits for it sleeps and looks again: where the threads of a
-# process take turns instead, the slowest request waits a quarter as long. No turn is held while
-# a body is read, which may come slowly.
+# SQLite has one writer, and whoever waits for it sleeps and looks again, which takes processor time
+# from the one who writes: where the threads of a process take turns for the looks as well, a
+# request costs less of it. No turn is held while a body is read, which may come slowly.
 _TURN: AbstractContextManager[object] = threading.Lock() if settings.SQLITE else nullcontext()
 
 

@@ -4,17 +4,17 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 from django_q.brokers import get_broker
 
 from channels_app.models import ChatMessage
-from notifications import due
+from notifications import due, schedule
 from notifications.audience import Audience
 from notifications.composing import Draft
 from notifications.models import Notification, Recipient, Stage
 from notifications.services import notify
-from project import hints
+from project import hints, stopping
 from project.access.audit import Actor
 from tests.support.channels import make_channel
 from tests.support.workers import wait_for
@@ -65,7 +65,7 @@ def test_a_release_while_the_task_looks_out_needs_no_hint(house, monkeypatch):
         release(house)
         wait_for(ChatMessage.objects.exists, seconds=40, what="the message")
     finally:
-        monkeypatch.setattr(hints.stopping, "requested", lambda: True)
+        monkeypatch.setattr(stopping, "requested", lambda: True)
         looking.join(60)
 
 
@@ -82,7 +82,7 @@ def test_what_can_t_be_started_neither_stops_the_others_nor_is_tried_for_ever(
     monkeypatch.setattr(hints, "WATCH", 0.0)
     bad, good = release(house, "Bad"), release(house, "Good")
     Notification.objects.filter(pk=bad.pk).update(due_at=timezone.now() - timedelta(hours=1))
-    really = due.start
+    really = schedule.start
 
     def start(pk, now):
         if pk == bad.pk:
@@ -113,7 +113,7 @@ def test_a_connection_that_was_dropped_fails_no_request(house, client):
         cursor.execute("SELECT pg_backend_pid()")
         (backend,) = cursor.fetchone()
     end_connection(backend)
-    connection.health_check_enabled, connection.health_check_done = True, False
+    connections["default"].__dict__.update(health_check_enabled=True, health_check_done=False)
     assert (
         client.post(PATH, SEED, content_type="application/json", headers=headers).status_code == 200
     )
@@ -134,3 +134,29 @@ def end_connection(backend: int) -> None:
         autocommit=True,
     ) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+
+
+@pytest.mark.postgres
+def test_a_column_that_a_migration_has_changed_fails_no_request(house, client):
+    from tests.support.luma import JAKE, PATH, SEED, token_for
+
+    Recipient.objects.create(tenant=house, login=JAKE)
+    headers = {"Authorization": f"Bearer {token_for(house)}"}
+
+    def ask() -> int:
+        answer = client.post(PATH, SEED, content_type="application/json", headers=headers)
+        return int(answer.status_code)
+
+    assert ask() == 200
+    retype("varchar(90)")
+    try:
+        assert ask() == 200
+        assert ask() == 200
+    finally:
+        retype("varchar(100)")
+
+
+def retype(kind: str) -> None:
+    """Change the type of a column that the look at a token reads."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE access_tenant ALTER COLUMN name TYPE {kind}")
