@@ -73,7 +73,7 @@ def change_channel(
     given = secrets or {}
     with transaction.atomic():
         # Rotations and pacing write the same row: take theirs, not what was read before.
-        channel.sealed = Channel.objects.select_for_update().get(pk=channel.pk).sealed
+        channel.sealed = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk).sealed
         kept = {name: value for name, value in {**_opened(channel), **given}.items() if value}
         check_settings(channel, kept)
         if given:
@@ -112,7 +112,7 @@ def rotate(channel: Channel, *, by: Actor, overlap: timedelta) -> dict[str, str]
     shared = _shared(channel)
     until = (timezone.now() + overlap).isoformat()
     with transaction.atomic():
-        channel.sealed = Channel.objects.select_for_update().get(pk=channel.pk).sealed
+        channel.sealed = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk).sealed
         secrets = _opened(channel)
         for name in names:
             secrets.pop(f"old_{name}", None)
@@ -206,6 +206,6 @@ def _opened(channel: Channel) -> dict[str, str]:
 def _make_room_for_default(channel: Channel) -> None:
     """Let the new default take the place of the old one, which the database allows once."""
     if channel.is_default:
-        Tenant.objects.select_for_update().get(pk=channel.tenant_id)
+        Tenant.objects.select_for_update(no_key=True).get(pk=channel.tenant_id)
         others = Channel.objects.filter(tenant=channel.tenant_id, is_default=True)
         others.exclude(pk=channel.pk).update(is_default=False, updated_at=timezone.now())

@@ -127,7 +127,11 @@ def _tell(channel: Channel, action: str, **details: object) -> None:
 
 def _lock(seen: Channel) -> Channel | None:
     """Hold the channel's row until the commit; None where it rests or is gone."""
-    rows = Channel.objects.active().select_for_update(of=("self",)).select_related("tenant")
+    rows = (
+        Channel.objects.active()
+        .select_for_update(of=("self",), no_key=True)
+        .select_related("tenant")
+    )
     return rows.filter(pk=seen.pk).first()
 
 

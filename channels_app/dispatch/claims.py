@@ -15,9 +15,9 @@ from channels_app.models import Channel, Delivery, statements
 LEASE = timedelta(seconds=30)
 # One of so many places is a retry's, and retries hold no more than that share of the window.
 RETRY_SHARE = 4
-# Under a rate limit, what was not used lately may be made up for, up to this much of a second
-# (and always one message, or a limit of a few a second would let none out).
-BURST = timedelta(milliseconds=250)
+# Under a rate limit, what was not used lately may be made up for: at once up to this much of a
+# second, or one message; and what fell due between two looks is not lost to the next.
+BURST, LOOKS = timedelta(milliseconds=250), timedelta(milliseconds=200)
 
 
 class Lane:
@@ -107,10 +107,14 @@ def _take(lane: Lane, room: int, now: datetime, holder: str) -> list[Delivery]:
 
 def _paced_room(channel: Channel, now: datetime) -> int:
     """How many messages the rate limit lets out now; holds the channel's row until commit."""
-    row = Channel.objects.select_for_update(of=("self",)).get(pk=channel.pk)
-    floor = now - max(BURST, _step(channel))
+    # Without the key: who adds deliveries refers to the channel, and may hold what we need next.
+    row = Channel.objects.select_for_update(of=("self",), no_key=True).get(pk=channel.pk)
+    if not row.is_active:
+        return 0
+    floor = now - max(BURST, _step(channel) + LOOKS)
     channel.paced_until = max(row.paced_until or floor, floor)
-    return max(0, int((now - channel.paced_until) / _step(channel)))
+    owed = int((now - channel.paced_until) / _step(channel))
+    return max(0, min(owed, max(1, int(BURST / _step(channel)))))
 
 
 def _pace(channel: Channel, count: int, now: datetime) -> None:

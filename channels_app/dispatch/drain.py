@@ -115,7 +115,9 @@ class Drain:
             launched += len(taken)
             if taken:
                 self._send(lane, taken, now)
-            if not taken or due.is_paused:
+            elif self._room(lane) > 0 and lane.free > 0:
+                self.due.pop(pk)
+            if taken and due.is_paused:
                 self.due.pop(pk)
         self.looked_at, self.launched = time.monotonic(), len(self.hand.flying)
         return launched
@@ -191,7 +193,8 @@ class Drain:
             for delivery in deliveries:
                 request = build(connector, delivery, lane.credentials, now)
                 if isinstance(request, Rejected | Unavailable):
-                    self.hand.ended(of_verdict(delivery, request, started_at=now, duration=0))
+                    verdict = of_verdict(delivery, request, started_at=now, duration=0)
+                    self.hand.ended(replace(verdict, left=False))
                 else:
                     self.transport.submit(try_of(delivery), request, lane.policy)
         elif isinstance(connector, BatchConnector) and connector.transactional:
@@ -200,9 +203,12 @@ class Drain:
                 with transaction.atomic():
                     results = deliver_at_once(connector, deliveries, lane.credentials, now)
                     settle(results, now=timezone.now())
-            finally:
+            except BaseException:
                 for delivery in deliveries:
-                    self.hand.landed(delivery)
+                    self.hand.unsent(delivery)  # where the commit came through, nothing happens
+                raise
+            for delivery in deliveries:
+                self.hand.landed(delivery)
         elif isinstance(connector, BatchConnector):
             self.batches.submit(connector, deliveries, lane.credentials, now)
 

@@ -4,9 +4,10 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from django.db.models import Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from channels_app.connectors.base import HttpConnector
 from channels_app.dispatch import breaker
 from channels_app.dispatch.claims import LEASE, Lane
 from channels_app.dispatch.health import Change, Finding
@@ -51,8 +52,7 @@ class Hand:
         self._results.append(result)
         if lane is None or result.delivery.channel is not lane.channel:  # changed meanwhile
             return
-        asked = result.status is not None or not isinstance(lane.connector, HttpConnector)
-        change = lane.health.note(result, asked=asked)
+        change = lane.health.note(result)
         if change is not None:
             self._changes[lane.channel.pk, change.finding] = change
 
@@ -93,11 +93,12 @@ class Hand:
         """Put off the ends of the leases, when a third of their time is over.
 
         By the clock on the wall, as leases are: the other one stands while a machine is suspended.
+        Never brought forward: by a clock that was set back they would be over for everybody else.
         """
         now = timezone.now()
         if abs(now - self._renewed_at) < LEASE / 3:
             return
         Delivery.objects.filter(
             pk__in=self.rows(), holder=self._holder, state=State.SENDING
-        ).update(lease_until=now + LEASE)
+        ).update(lease_until=Greatest("lease_until", Value(now + LEASE)))
         self._renewed_at = now

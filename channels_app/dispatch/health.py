@@ -51,22 +51,24 @@ class Health:
         self.probe: Probe | None = None
         self._failed: deque[datetime] = deque(maxlen=FAILURES)
 
-    def note(self, result: Result, *, asked: bool) -> Change | None:
-        """Take in the end of a try; ``asked``: it left, or its channel's kind can't tell."""
-        finding = self._gauge(result, asked)
+    def note(self, result: Result) -> Change | None:
+        """Take in the end of a try."""
+        finding = self._gauge(result)
         if self.probe is not None and self.probe.key == try_of(result.delivery):
             probe, self.probe = self.probe, None
-            finding = Finding.GONE if finding is Finding.GONE else _of_probe(result, asked)
+            finding = Finding.GONE if finding is Finding.GONE else _of_probe(result)
         else:
             probe = None
         if finding is None:
             return None
         return Change(finding, result.delivery.channel, result.error, probe)
 
-    def _gauge(self, result: Result, asked: bool) -> Finding | None:
+    def _gauge(self, result: Result) -> Finding | None:
         if result.gone:
             return Finding.GONE
-        if result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) and asked:
+        if not result.left:
+            return None
+        if result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED):
             self._failed.clear()
         elif result.outcome == Outcome.UNAVAILABLE and result.status != BUSY:
             ended = result.started_at + timedelta(seconds=result.duration or 0)
@@ -77,11 +79,13 @@ class Health:
         return None
 
 
-def _of_probe(result: Result, asked: bool) -> Finding | None:
+def _of_probe(result: Result) -> Finding | None:
+    if not result.left:
+        return Finding.PROBE_UNUSED
     match result.outcome:
         case Outcome.UNKNOWN:
             return None  # its lease will end
         case Outcome.UNAVAILABLE if result.status != BUSY:
             return Finding.PROBE_FAILED
         case _:
-            return Finding.PROBE_ANSWERED if asked else Finding.PROBE_UNUSED
+            return Finding.PROBE_ANSWERED

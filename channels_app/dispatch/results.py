@@ -14,6 +14,7 @@ from channels_app.connectors.base import (
     Verdict,
 )
 from channels_app.http import Finished, HttpRequest
+from channels_app.http.headers import storable
 from channels_app.models import Delivery, Outcome
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Result:
     vendor_id: str = ""
     retry_after: timedelta | None = None
     gone: bool = False  # the receiver wants no more messages at all
+    left: bool = True  # False: it was never put into a request, so it says nothing of the receiver
 
 
 def try_of(delivery: Delivery) -> int:
@@ -77,9 +79,10 @@ def of_verdict(
         started_at=started_at,
         duration=duration,
         status=status,
-        error=error[:200],
+        # A connector may pass on what the far end said: no word of it may upset the database.
+        error=storable(error)[:200],
         answer=answer[:ANSWER_KEPT],
-        vendor_id=verdict.vendor_id[:100] if isinstance(verdict, Receipt) else "",
+        vendor_id=storable(str(verdict.vendor_id))[:100] if isinstance(verdict, Receipt) else "",
         retry_after=wait,
         gone=isinstance(verdict, Gone),
     )

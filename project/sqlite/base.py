@@ -7,26 +7,32 @@ SQLite's own locks stay what keeps the data whole: this only says whose turn it 
 """
 
 import fcntl
+import os
+import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from django.db.backends.sqlite3 import base, features
 
 LOOK = 0.0005  # seconds between two looks at the lock
-_WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP"})
+_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|REPLACE|CREATE|ALTER|DROP)\b", re.IGNORECASE)
 
 
 class Turn:
     """One connection's hold on the lock; the system lets go of it when the process dies."""
 
-    def __init__(self, path: Path, patience: float) -> None:
-        """``patience`` in seconds."""
-        self._file = path.open("w")
+    def __init__(self, database: Path, patience: float) -> None:
+        """``patience`` in seconds. Raises OSError where there can be no such file."""
         self._patience = patience
         self._held = False
+        owner = database.stat()
+        # Open to whoever may open the database, also where root was the first to come by.
+        self._file = os.open(f"{database}-turn", os.O_RDONLY | os.O_CREAT, owner.st_mode & 0o666)
+        if os.geteuid() == 0:
+            os.fchown(self._file, owner.st_uid, owner.st_gid)
 
     def take(self) -> None:
         """Wait for the turn; out of patience, go on without it: SQLite will say why not."""
@@ -37,6 +43,8 @@ class Turn:
                 self._held = True
             except BlockingIOError:
                 time.sleep(LOOK)
+            except OSError:  # a file system without locks
+                return
 
     def give_back(self) -> None:
         if self._held:
@@ -44,7 +52,7 @@ class Turn:
             self._held = False
 
     def close(self) -> None:
-        self._file.close()
+        os.close(self._file)
         self._held = False
 
 
@@ -64,7 +72,7 @@ class Cursor(base.SQLiteCursorWrapper):
     @contextmanager
     def _turn_for(self, query: str) -> Iterator[None]:
         alone = self.turn is not None and not self.connection.in_transaction
-        if self.turn is None or not alone or query.split(None, 1)[0].upper() not in _WRITES:
+        if self.turn is None or not alone or not _WRITES.match(query):
             yield
             return
         self.turn.take()
@@ -85,9 +93,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
         if not self.is_in_memory_db():
-            path = Path(f"{conn_params['database']}-turn")
-            self._turn = Turn(path, conn_params.get("timeout", 5.0))
+            with suppress(OSError):  # a folder that can't be written to, or a URI: without turns
+                self._turn = Turn(Path(conn_params["database"]), conn_params["timeout"])
         return connection
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Halve the time that a writer waits: half for its turn, half for SQLite."""
+        given: dict[str, Any] = super().get_connection_params()
+        return {**given, "timeout": given.get("timeout", 5.0) / 2}
 
     def create_cursor(self, name: Any = None) -> Any:
         cursor = self.connection.cursor(factory=Cursor)

@@ -8,8 +8,6 @@ import os
 
 from celery import Celery
 
-from tests.bench import q2_baseline
-
 app = Celery("bench", broker=os.environ.get("REDIS_URL") or "memory://")
 app.conf.update(
     task_ignore_result=True,
@@ -24,4 +22,6 @@ app.conf.update(
 
 @app.task  # type: ignore[untyped-decorator]
 def send_one(pk: int) -> None:
+    from tests.bench import q2_baseline  # Celery sets Django up after it has read this module
+
     q2_baseline.send_one(pk)

@@ -174,3 +174,27 @@ def test_a_transaction_in_a_transaction_takes_one_turn(tenant):
         tenant.save()
     with transaction.atomic():
         tenant.save()
+
+
+def test_where_no_turns_can_be_taken_all_goes_on_without(path, monkeypatch):
+    Path(f"{path}-turn").unlink()
+    Path(f"{path}-turn").mkdir()  # nothing that could be opened to be locked
+    first = open_at(path)
+    begin(first)
+    write(first, "first")
+    first.commit()
+    first.close()
+    assert lines(path) == ["first"]
+
+
+def test_the_lock_belongs_to_whoever_owns_the_database(path):
+    """Root may be the first to look; the service's user must get in afterwards."""
+    Path(f"{path}-turn").unlink()
+    path.chmod(0o664)
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    connection = open_at(path)
+    connection.ensure_connection()
+    connection.close()
+    owner, lock = path.stat(), Path(f"{path}-turn").stat()
+    assert (lock.st_uid, lock.st_gid) == (owner.st_uid, owner.st_gid)

@@ -11,7 +11,7 @@ _SHAPE = {"kind": "text", "origin": "bigint"} | {f"{state}_by": "integer" for st
 _LOCK = """
 SELECT 1 FROM channels_app_tally tally
 JOIN {rows} t ON tally.origin_kind = t.kind AND tally.origin_id = t.origin
-ORDER BY tally.origin_kind, tally.origin_id FOR UPDATE OF tally"""
+ORDER BY tally.origin_kind, tally.origin_id FOR NO KEY UPDATE OF tally"""
 _SHIFT = f"""
 UPDATE channels_app_tally SET {", ".join(f"{state} = {state} + t.{state}_by" for state in State)}
 FROM {{rows}} t WHERE origin_kind = t.kind AND origin_id = t.origin

@@ -63,38 +63,45 @@ def _picking() -> tuple[str, str]:
             due = _DUE.format(channel="%(channel)s", priority=priority, tries=tries)
             parts.append(
                 f"""{name} AS (
-    SELECT d.id FROM channels_app_delivery d
+    SELECT d.id, d.origin_kind, d.origin_id FROM channels_app_delivery d
     WHERE {due}
+        AND (SELECT c.is_active FROM channels_app_channel c WHERE c.id = %(channel)s)
         AND {_MAY_GO}
     ORDER BY d.due_at, d.id LIMIT {most}{rest} {{lock}}
 )"""
             )
             names.append(name)
-    return ", ".join(parts), " UNION ALL ".join(f"SELECT id FROM {name}" for name in names)
+    return ", ".join(parts), " UNION ALL ".join(f"SELECT * FROM {name}" for name in names)
 
 
 _PARTS, _PICKED = _picking()
-_TAKE = f"""UPDATE channels_app_delivery
-SET state = 'sending', attempt_count = attempt_count + 1, claimed_at = %(now)s,
-    lease_until = %(lease_until)s, holder = %(holder)s
-WHERE id IN ({_PICKED})
-RETURNING """
-_ON_SQLITE = f"WITH {_PARTS} {_TAKE}" + ", ".join(
-    f"{name} || ''" if name in _MOMENTS else name for name in _NEEDED
-)
+_TAKEN = """SET state = 'sending', attempt_count = attempt_count + 1, claimed_at = %(now)s,
+    lease_until = %(lease_until)s, holder = %(holder)s"""
+_ON_SQLITE = f"""
+WITH {_PARTS}
+UPDATE channels_app_delivery {_TAKEN} WHERE id IN (SELECT id FROM ({_PICKED}))
+RETURNING {", ".join(f"{name} || ''" if name in _MOMENTS else name for name in _NEEDED)}"""
+# The tallies are locked before anything is taken: a stop that committed while this waited for one
+# is seen then, and its rows are left.
 _ON_POSTGRES = f"""
 WITH {_PARTS},
-taken AS ({_TAKE} {", ".join(_NEEDED)}),
-moved AS (SELECT origin_kind, origin_id, count(*) AS by FROM taken GROUP BY 1, 2),
-locked AS (
-    SELECT tally.id, moved.by FROM channels_app_tally tally
-    JOIN moved ON tally.origin_kind = moved.origin_kind AND tally.origin_id = moved.origin_id
-    ORDER BY tally.origin_kind, tally.origin_id FOR UPDATE OF tally
+picked AS ({_PICKED}),
+books AS MATERIALIZED (
+    SELECT tally.id, tally.origin_kind, tally.origin_id FROM channels_app_tally tally
+    WHERE (tally.origin_kind, tally.origin_id) IN (SELECT origin_kind, origin_id FROM picked)
+        AND tally.halted_at IS NULL
+    ORDER BY tally.origin_kind, tally.origin_id FOR NO KEY UPDATE OF tally
 ),
+taken AS (
+    UPDATE channels_app_delivery AS d {_TAKEN}
+    FROM picked JOIN books USING (origin_kind, origin_id) WHERE d.id = picked.id
+    RETURNING {", ".join(f"d.{name}" for name in _NEEDED)}
+),
+moved AS (SELECT origin_kind, origin_id, count(*) AS by FROM taken GROUP BY 1, 2),
 shifted AS (
     UPDATE channels_app_tally tally
-    SET queued = tally.queued - locked.by, sending = tally.sending + locked.by
-    FROM locked WHERE tally.id = locked.id
+    SET queued = tally.queued - moved.by, sending = tally.sending + moved.by
+    FROM moved JOIN books USING (origin_kind, origin_id) WHERE tally.id = books.id
 )
 SELECT * FROM taken"""
 

@@ -10,6 +10,7 @@ import psycopg
 from django.db import connection, transaction
 
 Row = tuple[Any, ...]
+PREPARE_AFTER = 5  # times that a statement is run before the server is to keep it, if not asked to
 
 
 def on_postgres() -> bool:
@@ -30,17 +31,20 @@ def run(
     if shape:
         values["rows"] = _encode(rows)
         sql = sql.replace("{rows}", _recordset(shape) if on_postgres() else _from_json(shape))
-    sql = sql.replace("{lock}", "FOR UPDATE OF d SKIP LOCKED" if on_postgres() else "")
+    sql = sql.replace("{lock}", "FOR NO KEY UPDATE OF d SKIP LOCKED" if on_postgres() else "")
     if not on_postgres():
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
             return list(cursor.fetchall()) if cursor.description else []
     connection.ensure_connection()
+    raw: Any = connection.connection
+    if raw.prepare_threshold is None:  # Django's own way; its cursors never prepare
+        raw.prepare_threshold = PREPARE_AFTER
     # Django's own cursors put the values into the text, which the server then plans each time.
     # This one lets it keep the plan, and gets moments and JSON in binary.
     with (
         connection.wrap_database_errors,
-        closing(psycopg.Cursor(connection.connection)) as cursor,
+        closing(psycopg.Cursor(raw)) as cursor,
     ):
         cursor.execute(sql, values, prepare=True, binary=True)
         return cursor.fetchall() if cursor.description else []

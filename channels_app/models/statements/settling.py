@@ -78,7 +78,7 @@ sums AS (
 locked AS (
     SELECT tally.id, sums.* FROM channels_app_tally tally
     JOIN sums ON tally.origin_kind = sums.origin_kind AND tally.origin_id = sums.origin_id
-    ORDER BY tally.origin_kind, tally.origin_id FOR UPDATE OF tally
+    ORDER BY tally.origin_kind, tally.origin_id FOR NO KEY UPDATE OF tally
 ),
 shifted AS (
     UPDATE channels_app_tally tally SET sending = tally.sending - locked.sending,

@@ -305,3 +305,18 @@ def test_an_old_receivers_farewell_does_not_close_a_changed_channel(make_channel
         loop.run()
     channel.refresh_from_db()
     assert channel.is_active
+
+
+def test_what_was_never_put_into_a_request_says_nothing_of_the_receiver(
+    make_channel, make_deliveries, drain
+):
+    channel = make_channel("http://127.0.0.1:9999/")
+    channel.keep_secrets({"secret": "whsec_!"})  # nothing can be signed with it
+    channel.save()
+    make_deliveries(channel, 30)
+    drain()
+    channel.refresh_from_db()
+    assert not channel.is_paused
+    assert set(Delivery.objects.values_list("reason", flat=True)) == {
+        "The channel has no usable signing secret."
+    }

@@ -49,7 +49,7 @@ def plan(sql: str, **values) -> str:
     """How the database would carry it out."""
     postgres = connection.vendor == "postgresql"
     word = "EXPLAIN" if postgres else "EXPLAIN QUERY PLAN"
-    sql = sql.replace("{lock}", "FOR UPDATE OF d SKIP LOCKED" if postgres else "")
+    sql = sql.replace("{lock}", "FOR NO KEY UPDATE OF d SKIP LOCKED" if postgres else "")
     with connection.cursor() as cursor:
         cursor.execute(f"{word} {sql}", values)
         return "\n".join(str(row[-1]) for row in cursor.fetchall())
@@ -83,8 +83,10 @@ def test_neither_looking_nor_claiming_walks_past_what_waits(busy):
 def test_what_is_due_is_found_behind_what_waits(busy):
     now = timezone.now()
     assert set(statements.channels_due(now)) == {busy.pk}
-    lease = {"now": now, "lease_until": now + timedelta(seconds=30), "holder": "one"}
-    taken = statements.claim(busy.pk, room=DUE + 50, retries=16, **lease)
+    until = now + timedelta(seconds=30)
+    taken = statements.claim(
+        busy.pk, room=DUE + 50, retries=16, now=now, lease_until=until, holder="one"
+    )
     assert len(taken) == DUE
     assert {row.attempt_count for row in taken} == {1}
     assert not statements.channels_due(now)
