@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from channels_app import channel_notices
 from channels_app.dispatch import recover
-from channels_app.dispatch.drain import LINGER, Drain
+from channels_app.dispatch.drain import LIFE, LINGER, Drain
 from channels_app.models import Delivery
 from project.access.models import AuditEntry
 from project.hints import hint
@@ -22,14 +22,18 @@ def wake() -> None:
     hint("channels_app.tasks.drain")
 
 
-def drain() -> None:
-    """Run a dispatch loop, unless this host has all it may; the running ones find the rows."""
+def drain(spent: float = 0.0) -> None:
+    """Run a dispatch loop, unless this host has all it may; the running ones find the rows.
+
+    ``spent``: seconds that the calling task has taken already, of which the loop's life is cut,
+    so that it is over before the task's time limit.
+    """
     try:
         with hold_slot("drain", settings.DRAINS) as slot:
             if slot is None:
                 return
             # One loop waits for what falls due soon; the others are there for the load.
-            more = Drain(linger=slot == 0).run()
+            more = Drain(linger=slot == 0, life=max(LIFE - spent, 1.0)).run()
         # A row may have come between the first loop's last look and its slot's release; what the
         # others leave, the first one sees.
         if more or (slot == 0 and _anything_by(timezone.now())):
@@ -61,11 +65,12 @@ def sweep() -> None:
         now = timezone.now()
         while recover.expire(now) or recover.give_back(now):
             pass
+        recover.release()
         carry_out_stops()
         if _anything_by(now + LINGER):
             wake()
     except Exception:
-        log.exception("The sweep failed; it comes again in a minute.")
+        log.exception("The sweep failed; it comes again soon.")
 
 
 def _anything_by(moment: datetime) -> bool:

@@ -1,6 +1,7 @@
 """Starting what is due now: all of it by one task, however many hinted at it."""
 
 import logging
+import time
 
 from django.utils import timezone
 
@@ -23,10 +24,11 @@ def wake() -> None:
 
 def start_due() -> None:
     """Start, expand and dispatch what is due, while another worker looks out for more."""
+    began = time.monotonic()
     try:
         if watch("due", _start_all):
             hint(TASK)
-            channel_tasks.drain()
+            channel_tasks.drain(time.monotonic() - began)
     except Exception:
         log.exception("What is due was not started; the sweep does it.")
 

@@ -9,7 +9,7 @@ from notifications.models import Notification, Stage
 from notifications.text.recurrence import RecurrenceError
 from project.access.audit import Actor, record
 
-# The sweep comes about once a minute; it stays for what is due before the next one.
+# A sweep stays for what is due so soon, well beyond the next one.
 AHEAD = timedelta(seconds=75)
 
 

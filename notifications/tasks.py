@@ -49,7 +49,7 @@ def expand(pk: int) -> None:
 
 
 def _expand(pk: int) -> None:
-    ends = time.monotonic() + LIFE
+    began = time.monotonic()
     batches, turn, size = 0, 0.0, expansion.BATCH
     while (batch := Batch.next_of(pk, size)) is not None:
         if settings.SQLITE:
@@ -63,11 +63,11 @@ def _expand(pk: int) -> None:
         if batches == 2:
             # It is a long one: others begin to send what is there while this goes on.
             channel_tasks.wake()
-        if time.monotonic() > ends or stopping.requested():
+        if time.monotonic() > began + LIFE or stopping.requested():
             hint("notifications.tasks.expand", pk)
             return
     finish(pk)
-    channel_tasks.drain()
+    channel_tasks.drain(time.monotonic() - began)
 
 
 def _fitting(size: int, held: float) -> int:
@@ -90,7 +90,7 @@ def sweep() -> None:
             if slot is not None:
                 _start_due()
     except Exception:
-        log.exception("The sweep failed; it comes again in a minute.")
+        log.exception("The sweep failed; the next one comes soon.")
 
 
 def _start_due() -> None:

@@ -1,8 +1,8 @@
 """django-q2's workers, made to end when told to, and to be started anew where they would hang.
 
 django-q2's own `qcluster` runs the same tasks. What this adds: loops that linger learn of a stop
-(`project.stopping`), nobody outlives the process above, and a pool whose queues are beyond repair
-ends, so that whoever started it starts another.
+(`project.stopping`), nobody outlives the process above, a pool whose queues are beyond repair
+ends, so that whoever started it starts another, and a clock that looks every few seconds.
 """
 
 import logging
@@ -15,12 +15,14 @@ import time
 import uuid
 from typing import Any, NoReturn
 
+from django.db import close_old_connections
 from django_q import cluster
+from django_q.conf import Conf
 
 from project import stopping
 from project.forking import share_by_fork
 from project.parent import tie_forks
-from project.schedules import SCHEDULES
+from project.schedules import LOOKS, SCHEDULES, start_due
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc]
 
     def __init__(self, *args: Any, heartbeat: _Heartbeat) -> None:
         self._heartbeat = heartbeat
+        self._looked_at = time.monotonic()
+        Conf.SCHEDULER = False  # django-q2's clock looks twice a minute
         super().__init__(*args)  # returns when all is over
 
     def start(self) -> None:
@@ -57,8 +61,19 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc]
         super().start()
 
     def status(self) -> Any:
-        self._heartbeat.beat()  # asked in every round
+        """Asked in every round, so this is where its other duties are done."""
+        self._heartbeat.beat()
+        if time.monotonic() - self._looked_at >= LOOKS and not self.stop_event.is_set():
+            self._look_at_the_clock()
+            self._looked_at = time.monotonic()
         return super().status()
+
+    def _look_at_the_clock(self) -> None:
+        try:
+            close_old_connections()
+            start_due(self.broker)
+        except Exception:
+            log.exception("Nothing was started by the clock; it looks again in some seconds.")
 
     def reincarnate(self, process: Any) -> None:
         """Replace a process that ended, or a worker whose task ran out of time."""

@@ -36,7 +36,7 @@ LIFE = 60.0  # seconds after which a loop hands over to a new one
 # worst of servers; together with LIFE well below the task's time limit.
 LANDING = 40.0
 GRACE = 5.0  # seconds that it gets when the worker is told to stop
-LINGER = timedelta(seconds=90)  # waits for what falls due within; the sweep comes each minute
+LINGER = timedelta(seconds=90)  # it stays for what falls due within so long
 GLANCE = 0.02  # seconds between looks for more while little has landed
 ASK = 0.05  # seconds between questions which channels have something due
 POLL = 0.2  # seconds between looks at the database while nothing is under way
@@ -44,11 +44,15 @@ REST = 5.0  # seconds before a channel that could not be used is looked at again
 
 
 class Drain:
-    """One dispatch loop. ``linger``: stay for what falls due soon, instead of ending at once."""
+    """One dispatch loop. ``linger``: stay for what falls due soon, instead of ending at once.
 
-    def __init__(self, *, linger: bool = True) -> None:
+    ``life``: seconds after which it hands over to a new one.
+    """
+
+    def __init__(self, *, linger: bool = True, life: float = LIFE) -> None:
         self.holder = uuid.uuid4().hex
         self.linger = linger
+        self.life = life
         self.lanes: dict[int, Lane] = {}
         self.hand = Hand(self.holder)
         self.turns = 0
@@ -64,7 +68,7 @@ class Drain:
 
     def run(self) -> bool:
         """Work until nothing is due; True when there is more to do for another loop."""
-        ends = time.monotonic() + LIFE
+        ends = time.monotonic() + self.life
         try:
             while time.monotonic() < ends and not stopping.requested():
                 if not self._turn() and not self._worth_waiting():

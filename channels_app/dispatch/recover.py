@@ -12,7 +12,7 @@ from django.db import models, transaction
 from channels_app.dispatch.results import Result, cut_off
 from channels_app.dispatch.retry import MOST_CUT_OFF
 from channels_app.dispatch.settle import settle, shift_tallies
-from channels_app.models import Attempt, Delivery, Outcome, State, Tally
+from channels_app.models import Attempt, Channel, Delivery, Outcome, State, Tally
 from channels_app.models.statements import Origin
 
 BATCH = 500  # rows a transaction, so that no lock is held for long
@@ -47,8 +47,13 @@ def give_back(now: datetime, *, in_hand: Collection[int] = ()) -> int:
 
 def release() -> None:
     """Let those that were cut off again, and have met another end since, go with the others."""
-    queued = Delivery.objects.filter(ordering_key=ALONE, state=State.QUEUED)
-    queued.exclude(reason=LOST).update(ordering_key="")
+    # By channel, as the indexes are: else SQLite goes through the whole log. And found before it
+    # is written to: an update keeps its other writers out, also where it finds nothing.
+    channels = Channel.objects.order_by().values("pk")
+    queued = Delivery.objects.filter(channel__in=channels, ordering_key=ALONE, state=State.QUEUED)
+    answered = list(queued.exclude(reason=LOST).order_by().values_list("pk", flat=True)[:BATCH])
+    if answered:
+        Delivery.objects.filter(pk__in=answered, state=State.QUEUED).update(ordering_key="")
 
 
 def _lost(row: Delivery, times: int) -> Result:

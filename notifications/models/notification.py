@@ -132,7 +132,7 @@ class Notification(models.Model):
             ),
         ]
         indexes = [
-            # Read by the sweep each minute.
+            # Read by each sweep.
             models.Index(
                 name="notification_due", fields=["due_at"], condition=Q(stage="scheduled")
             ),

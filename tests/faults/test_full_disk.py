@@ -14,7 +14,7 @@ pytestmark = pytest.mark.processes
 
 PEOPLE = 1500
 FULL = 1 << 16  # bytes; no file can be written to beyond
-LEASE, SWEEP = 30, 95  # seconds until a lost row is found, and lost hints are
+LEASE, SWEEP = 30, 60  # seconds until a lost row is found, and lost hints are
 
 
 def give_room(worker: Running, size: int) -> None:

@@ -1,72 +1,40 @@
 """Workers killed with SIGKILL in the middle of a send, and started again."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from channels_app.channel_services import create_channel
 from channels_app.dispatch.drain import WINDOW
-from channels_app.models import Attempt, Channel, Delivery, Tally
-from notifications.audience import Audience
-from notifications.composing import Draft
-from notifications.models import ORIGIN, Recipient
-from notifications.services import notify
-from project.access.audit import Actor
-from project.access.models import Tenant
+from tests.support.books import assert_all_sent, open_rows, wait_until_settled
+from tests.support.installation import Installation, installation, wait_for_end
 from tests.support.receiver import Answer, Receiver
-from tests.support.workers import wait_for, workers
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
+pytestmark = pytest.mark.processes
 
-PEOPLE = 5000
-BY = Actor.hub("test")
+PEOPLE = 3000
+LEASE = 8  # seconds; shorter than in earnest
 
 
-def test_nothing_is_lost_and_each_repeat_is_an_attempt(tenant: Tenant, tmp_path: Path) -> None:
-    tenant.is_demo = True
-    tenant.save()
-    Recipient.objects.bulk_create(
-        [Recipient(tenant=tenant, login=f"u{number}@acme.example") for number in range(PEOPLE)],
-        batch_size=1000,
-    )
+def test_nothing_is_lost_and_each_repeat_is_an_attempt(
+    tmp_path: Path, tables: Installation
+) -> None:
+    hurried = {"DJANGO_SETTINGS_MODULE": "tests.support.hurried", "CARILLON_TEST_LEASE": str(LEASE)}
     with (
-        Receiver(lambda request: Answer(delay=0.02)) as receiver,
-        workers(tmp_path / "worker.log") as running,
+        installation(tmp_path, like=tables, **hurried) as where,
+        Receiver(lambda request: Answer(delay=0.2)) as receiver,
     ):
-        channel = Channel(
-            tenant=tenant, name="Hook", kind="webhook", settings={"url": receiver.url}
-        )
-        create_channel(channel, by=BY)
-        draft = Draft(
-            audience=Audience(everyone=True), body="Hello @recipient.login", channel=channel
-        )
-        pk = notify(tenant, draft, by=BY).pk
+        killed = where.start("worker")
+        killed.wait_until_it_works()
+        where.python(f"from tests.support.load import *; send_to({PEOPLE}, '{receiver.url}')")
+        receiver.wait_for(PEOPLE // 5, 60)
+        family = killed.tree()
+        for process in family:  # all at once, as in a power cut
+            process.kill()
+        killed.process.wait(60)
+        wait_for_end(family)
+        assert open_rows(where), "it was over before the workers were killed"
 
-        wait_for(lambda: len(receiver.requests) > PEOPLE / 5, seconds=60, what="a fifth of it")
-        running.kill()
-        seen_before = len(receiver.requests)
-        books = Tally.objects.get(origin_kind=ORIGIN, origin_id=pk)
-        assert seen_before < PEOPLE, "it was over before the workers were killed"
-        assert books.queued > 0
-
-        running.start()
-        wait_for(
-            lambda: not Tally.objects.get(origin_kind=ORIGIN, origin_id=pk).open,
-            seconds=120,
-            what="the rest of it",
-        )
-    received = Counter(request.headers["webhook-id"] for request in receiver.requests)
-    rows = list(Delivery.objects.of_origin(ORIGIN, pk).select_related("channel"))
-    books.refresh_from_db()
-    assert books.states["sent"] == books.total == len(rows) == PEOPLE
-    assert set(received) == {row.public_id for row in rows}, "somebody got nothing"
-
-    repeats = {public_id for public_id, count in received.items() if count > 1}
-    tries = {row.public_id: row.attempt_count for row in rows}
-    assert all(received[public_id] <= tries[public_id] for public_id in repeats)
-    assert len(repeats) <= WINDOW
-
-    unknown = set(Attempt.objects.filter(outcome="unknown").values_list("delivery_id", flat=True))
-    assert {row.pk for row in rows if row.public_id in repeats} <= unknown
-    assert len(unknown) == sum(count - 1 for count in tries.values()) <= WINDOW
+        where.start("worker")
+        wait_until_settled(where, rows=PEOPLE, seconds=LEASE + 120)
+        read = assert_all_sent(where, receiver.requests, rows=PEOPLE)
+        assert 0 < read.cut_off <= WINDOW

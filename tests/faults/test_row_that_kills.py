@@ -9,7 +9,7 @@ from channels_app.dispatch.retry import MOST_CUT_OFF
 from tests.faults.test_killed_at_random import loops
 from tests.support.books import books, tries_received, wait_until_settled
 from tests.support.hurrying import KILL
-from tests.support.installation import installation
+from tests.support.installation import Installation, installation
 from tests.support.receiver import Answer, Receiver
 
 pytestmark = pytest.mark.processes
@@ -35,13 +35,12 @@ print(bad.pk)
 
 
 def test_a_delivery_that_kills_its_worker_is_given_up_and_all_others_arrive(
-    tmp_path: Path,
+    tmp_path: Path, tables: Installation
 ) -> None:
     with (
-        installation(tmp_path, **HURRIED) as where,
+        installation(tmp_path, like=tables, **HURRIED) as where,
         Receiver(lambda request: Answer(delay=0.2)) as receiver,
     ):
-        where.must("migrate")
         bad = int(where.python(SENDS.format(url=receiver.url)))
         with loops(where, tmp_path):
             wait_until_settled(where, rows=2 * PEOPLE, seconds=120)

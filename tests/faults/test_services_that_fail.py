@@ -18,15 +18,16 @@ pytestmark = [pytest.mark.processes, pytest.mark.postgres, pytest.mark.redis]
 PEOPLE = 1500
 SLOW = Answer(delay=0.4)  # so that the send takes some seconds, and many are under way
 MISSED = "The database did not answer"
-LEASE, SWEEP = 30, 95  # seconds until a lost row is found, and lost hints are
+LEASE, SWEEP = 30, 60  # seconds until a lost row is found, and lost hints are
 
 
 @pytest.fixture
 def where(
-    tmp_path: Path, own_postgres: PostgresServer, own_redis: RedisServer
+    tmp_path: Path, own_postgres: PostgresServer, own_redis: RedisServer, own_tables: Installation
 ) -> Iterator[Installation]:
-    with installation(tmp_path, server=own_postgres.url, REDIS_URL=own_redis.url) as made:
-        made.must("migrate")
+    with installation(
+        tmp_path, server=own_postgres.url, like=own_tables, REDIS_URL=own_redis.url
+    ) as made:
         yield made
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from channels_app.dispatch.drain import WINDOW
-from tests.support.installation import installation
+from tests.support.installation import Installation, installation
 from tests.support.receiver import Answer, Receiver
 from tests.support.workers import wait_for
 
@@ -22,13 +22,14 @@ wake()
 """
 
 
-def test_a_receiver_that_never_answers_holds_up_nobody_else(tmp_path: Path) -> None:
+def test_a_receiver_that_never_answers_holds_up_nobody_else(
+    tmp_path: Path, tables: Installation
+) -> None:
     with (
-        installation(tmp_path) as where,
+        installation(tmp_path, like=tables) as where,
         Receiver(lambda request: Answer(until=lambda: False)) as silent,
         Receiver() as quick,
     ):
-        where.must("migrate")
         worker = where.start("worker")
         worker.wait_until_it_works()
         where.python(SENDS.format(silent=silent.url, quick=quick.url))

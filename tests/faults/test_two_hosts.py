@@ -17,9 +17,9 @@ from tests.support.workers import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.postgres, pytest.mark.redis]
 
-PEOPLE = 3000
-# Seconds. A lease is 30, a vanished peer is found within 30, and a hint lost by it each minute.
-LEASE, GONE, SWEEP = 30, 30, 95
+PEOPLE = 2500
+# Seconds. A lease is 30, a vanished peer is found within 30, and a hint lost by it in a minute.
+LEASE, GONE, SWEEP = 30, 30, 60
 LOCKS_BOOKS = """
 import time
 from pathlib import Path

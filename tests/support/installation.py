@@ -1,6 +1,7 @@
 """A whole installation with nothing in it: own data, own database, real processes."""
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from tests.support.workers import ROOT, wait_for
 
+FILE = "carillon.sqlite3"  # in the data folder, where there is no other database
 WORKERS = 8  # `manage.py worker`: the command, the sentinel, four workers, pusher and monitor
 
 
@@ -26,10 +28,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def fresh_database(server: str | None = None) -> Iterator[str | None]:
+def fresh_database(server: str | None = None, *, like: str = "") -> Iterator[str | None]:
     """A database's URL on ``server``; None is SQLite in the data folder.
 
-    Without a server, it is the one that the tests run on.
+    Without a server, it is the one that the tests run on. ``like``: the URL of another one there,
+    whose copy it is; nobody may use that one meanwhile.
     """
     if server is None:
         server = os.environ.get("DATABASE_URL", "")
@@ -37,7 +40,8 @@ def fresh_database(server: str | None = None) -> Iterator[str | None]:
         yield None
         return
     name = f"carillon_{uuid.uuid4().hex[:12]}"
-    _do(server, f'CREATE DATABASE "{name}"')
+    template = f' TEMPLATE "{urlsplit(like).path[1:]}"' if like else ""
+    _do(server, f'CREATE DATABASE "{name}"{template}')
     try:
         yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
     finally:
@@ -149,7 +153,7 @@ class Installation:
 
             with psycopg.connect(self.database, autocommit=True) as server:
                 return server.execute(sql).fetchall()
-        with closing(sqlite3.connect(self.data / "carillon.sqlite3", timeout=30)) as file:
+        with closing(sqlite3.connect(self.data / FILE, timeout=30)) as file:
             return file.execute(sql).fetchall()
 
     def start(self, *arguments: str) -> Running:
@@ -179,11 +183,16 @@ class Installation:
 
 @contextmanager
 def installation(
-    data: Path, *, server: str | None = None, **environment: str
+    data: Path, *, server: str | None = None, like: Installation | None = None, **environment: str
 ) -> Iterator[Installation]:
-    """An installation whose processes and database are gone at the end of the block."""
-    with fresh_database(server) as database:
+    """An installation whose processes and database are gone at the end of the block.
+
+    Its database is empty, or a copy of ``like``'s, on the same server, at which nobody works.
+    """
+    with fresh_database(server, like=(like and like.database) or "") as database:
         made = Installation(data, database, **environment)
+        if like and not database:
+            shutil.copy(like.data / FILE, data)
         try:
             yield made
         finally:

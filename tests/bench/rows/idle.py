@@ -34,7 +34,7 @@ def use(hub: Installation) -> None:
 
 
 def look(running: Running, seconds: float) -> list[Result]:
-    """Watch it for so long; a minute holds one round of the sweeps."""
+    """Watch it for so long; a minute holds some rounds of the sweeps."""
     began, before = time.monotonic(), taken(running)
     time.sleep(seconds)
     after, took = taken(running), time.monotonic() - began

@@ -59,7 +59,8 @@ def test_a_loop_that_hands_over_waits_for_its_requests(
 def test_leases_are_renewed_while_a_loop_hands_over(
     make_channel, make_deliveries, books, short_life, monkeypatch
 ):
-    monkeypatch.setattr("channels_app.dispatch.hand.LEASE", timedelta(seconds=0.9))
+    for module in ("claims", "hand"):
+        monkeypatch.setattr(f"channels_app.dispatch.{module}.LEASE", timedelta(seconds=0.9))
     leases: set[datetime | None] = set()
 
     def renewed() -> bool:

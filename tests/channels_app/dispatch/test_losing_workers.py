@@ -10,8 +10,9 @@ from channels_app import tasks
 from channels_app.connectors.base import Receipt
 from channels_app.dispatch.claims import LEASE, Lane, claim
 from channels_app.dispatch.drain import Drain
-from channels_app.dispatch.recover import cancel_halted, expire, give_back
+from channels_app.dispatch.recover import GIVEN_UP, cancel_halted, expire, give_back
 from channels_app.dispatch.results import of_verdict
+from channels_app.dispatch.retry import MOST_CUT_OFF
 from channels_app.dispatch.settle import settle
 from channels_app.models import Attempt, Delivery, Outcome, State
 from channels_app.services import halt
@@ -59,9 +60,7 @@ def test_a_lost_worker_leaves_an_unknown_attempt_and_the_row_returns(
     assert books() == {"sent": 1}
 
 
-def test_a_row_that_kills_its_worker_every_time_runs_out_of_attempts(
-    make_channel, make_deliveries, books
-):
+def test_a_row_that_kills_its_worker_every_time_is_given_up(make_channel, make_deliveries, books):
     channel = make_channel("http://127.0.0.1:9999/")
     (row,) = make_deliveries(channel)
     now, deaths = timezone.now(), 0
@@ -72,10 +71,10 @@ def test_a_row_that_kills_its_worker_every_time_runs_out_of_attempts(
         expire(now)
         assert deaths < 20
     row.refresh_from_db()
-    assert row.state == State.EXPIRED
-    assert row.attempts.count() == deaths >= 8
+    assert (row.state, row.reason) == (State.FAILED, GIVEN_UP)
+    assert row.attempts.count() == deaths == MOST_CUT_OFF
     assert set(row.attempts.values_list("outcome", flat=True)) == {Outcome.UNKNOWN}
-    assert books() == {"expired": 1}
+    assert books() == {"failed": 1}
 
 
 def test_what_comes_after_the_lease_ended_changes_nothing(make_channel, make_deliveries, books):

@@ -52,7 +52,7 @@ def test_two_hundred_requests_at_once_are_all_delivered_once(tmp_path):
         assert codes == {200: MANY}, web.said
         wait_for(
             lambda: house.python(_COUNTS).split()[-4:] == [str(MANY)] * 4,
-            seconds=50,  # less than until the next sweep but one
+            seconds=50,
             what=f"{MANY} messages, once each",
         )
 
