@@ -38,9 +38,6 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def of_origin(self, kind: str, pk: int) -> Self:
         return self.filter(origin_kind=kind, origin_id=pk)
 
-    def due(self, now: datetime) -> Self:
-        return self.filter(state=State.QUEUED, due_at__lte=now, deadline__gt=now)
-
     def first_tries(self) -> Self:
         return self.filter(attempt_count=0)
 

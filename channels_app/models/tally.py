@@ -1,4 +1,4 @@
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Self
 
 from django.db import models
@@ -15,11 +15,6 @@ class TallyQuerySet(models.QuerySet["Tally"]):
     def halted(self) -> Self:
         """Stopped, with rows still to be cancelled: what the claims must leave alone."""
         return self.filter(halted_at__isnull=False, queued__gt=0)
-
-    def settled(self, kind: str, pks: Collection[int]) -> list[int]:
-        """Which of these origins have nothing queued or sending."""
-        rows = self.filter(origin_kind=kind, origin_id__in=pks, queued=0, sending=0)
-        return list(rows.values_list("origin_id", flat=True))
 
     def waiting(self, tenant: Tenant) -> int:
         """How many of the tenant's deliveries are still to be settled.
