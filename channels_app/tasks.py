@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from channels_app import channel_notices
 from channels_app.dispatch import recover
-from channels_app.dispatch.drain import LIFE, LINGER, Drain
+from channels_app.dispatch.drain import LINGER, Drain
 from channels_app.models import Delivery
 from project.access.models import AuditEntry
 from project.hints import hint
@@ -33,7 +33,7 @@ def drain(spent: float = 0.0) -> None:
             if slot is None:
                 return
             # One loop waits for what falls due soon; the others are there for the load.
-            more = Drain(linger=slot == 0, life=max(LIFE - spent, 1.0)).run()
+            more = Drain(linger=slot == 0, spent=spent).run()
         # A row may have come between the first loop's last look and its slot's release; what the
         # others leave, the first one sees.
         if more or (slot == 0 and _anything_by(timezone.now())):

@@ -46,13 +46,13 @@ REST = 5.0  # seconds before a channel that could not be used is looked at again
 class Drain:
     """One dispatch loop. ``linger``: stay for what falls due soon, instead of ending at once.
 
-    ``life``: seconds after which it hands over to a new one.
+    ``spent``: seconds that its task has taken before, by which it hands over sooner.
     """
 
-    def __init__(self, *, linger: bool = True, life: float = LIFE) -> None:
+    def __init__(self, *, linger: bool = True, spent: float = 0.0) -> None:
         self.holder = uuid.uuid4().hex
         self.linger = linger
-        self.life = life
+        self.life = max(LIFE - spent, 1.0)
         self.lanes: dict[int, Lane] = {}
         self.hand = Hand(self.holder)
         self.turns = 0

@@ -140,7 +140,8 @@
     mark = list.querySelector(".chat-message");
     markTop = mark.getBoundingClientRect().top;
   });
-  document.body.addEventListener("htmx:afterSettle", ({ detail }) => {
+  // Before anything is painted; settling comes some frames later.
+  document.body.addEventListener("htmx:afterSwap", ({ detail }) => {
     if (!mark || !detail.requestConfig.path.startsWith("earlier?")) return;
     place();
     page.scrollTop += mark.getBoundingClientRect().top - markTop;
