@@ -58,7 +58,8 @@ class Drain:
         self.turns = 0
         self.due: dict[int, Due] = {}  # the channels that have something to claim
         self.asked_at = float("-inf")
-        self.launched = 0  # how many were under way after the last look
+        self.launched = 0  # how many left at the last look
+        self.landings = 0  # of all that left, how many had landed then
         self.looked_at = float("-inf")
         self.unusable: dict[int, float] = {}  # channels, and when each is to be looked at again
         self.housekept_at = float("-inf")
@@ -87,7 +88,9 @@ class Drain:
             self._collect(POLL / 10)
             if self.hand.carry_out():
                 self.due.clear()  # a channel's standing has changed
-            settled = self.hand.settle(now=landing and not self.hand.flying)
+            settled = self.hand.settle(
+                now=landing and not self.hand.flying, free=self.window - len(self.hand)
+            )
             self.hand.renew()
             if not landing:
                 self._keep_house()
@@ -123,7 +126,8 @@ class Drain:
                 self.due.pop(pk)
             if taken and due.is_paused:
                 self.due.pop(pk)
-        self.looked_at, self.launched = time.monotonic(), len(self.hand.flying)
+        self.looked_at, self.launched = time.monotonic(), launched
+        self.landings = self.hand.landings
         return launched
 
     def _claim(self, lane: Lane, due: Due, now: datetime) -> list[Delivery]:
@@ -143,9 +147,14 @@ class Drain:
         return taken
 
     def _worth_a_look(self) -> bool:
-        """Whether most of what flew has landed, or some time is over: few rows cost as many do."""
+        """Whether most of what left last has room again, or some time is over.
+
+        Few rows cost as many do. What hangs for long is left out of it: others need not wait.
+        """
+        landed = self.hand.landings - self.landings
         return (
-            len(self.hand.flying) <= self.launched // 4
+            landed >= max(1, 3 * self.launched // 4)
+            or not self.hand.flying
             or time.monotonic() - self.looked_at >= GLANCE
         )
 

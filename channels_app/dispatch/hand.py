@@ -16,6 +16,7 @@ from channels_app.dispatch.settle import hand_back, settle
 from channels_app.models import Delivery, State
 
 SETTLE_SIZE, SETTLE_AGE = 64, 0.1  # settle so many results at once, or after so many seconds
+SETTLE_FEW = 16  # so many where they hold places that others could have
 
 
 class Hand:
@@ -25,6 +26,7 @@ class Hand:
         # By the try's number, not the row's: a row that was given back meanwhile may be under way
         # a second time.
         self.flying: dict[int, tuple[Lane, Delivery]] = {}
+        self.landings = 0  # so far
         self._holder = holder
         self._results: list[Result] = []
         self._unsent: list[Delivery] = []
@@ -64,6 +66,7 @@ class Hand:
     def landed(self, delivery: Delivery) -> Lane | None:
         lane, _ = self.flying.pop(try_of(delivery), (None, None))
         if lane is not None:
+            self.landings += 1
             lane.landed(delivery)
         return lane
 
@@ -76,13 +79,19 @@ class Hand:
             self._changes.pop(key)
         return changed
 
-    def settle(self, *, now: bool = False) -> bool:
-        """Write down what has ended, once it is enough or old enough; True when it was done."""
+    def settle(self, *, now: bool = False, free: int = 0) -> bool:
+        """Write down what has ended, once it is enough or old enough; True when it was done.
+
+        ``free``: places of the window that are left. What has ended holds places too, so where
+        others hang, fewer are enough.
+        """
         if self._unsent:
             hand_back(self._unsent, holder=self._holder)
             self._unsent.clear()
         age = time.monotonic() - self._settled_at
-        if self._results and (now or len(self._results) >= SETTLE_SIZE or age >= SETTLE_AGE):
+        ended = len(self._results)
+        enough = SETTLE_SIZE if free >= ended // 2 else SETTLE_FEW
+        if ended and (now or ended >= enough or age >= SETTLE_AGE):
             settle(self._results, now=timezone.now())
             self._results.clear()
             self._settled_at = time.monotonic()
