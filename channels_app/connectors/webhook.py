@@ -63,7 +63,7 @@ class Webhook(HttpConnector):
             "recipient": delivery.recipient,
             "address": delivery.address,
             "content": delivery.payload,
-            "tenant": str(delivery.channel.tenant.external_id),
+            "tenant": credentials.organisation,
         }
         if delivery.origin_kind == "notification":
             data["notification"] = delivery.origin_id

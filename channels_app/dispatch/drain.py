@@ -88,9 +88,8 @@ class Drain:
             self._collect(POLL / 10)
             if self.hand.carry_out():
                 self.due.clear()  # a channel's standing has changed
-            settled = self.hand.settle(
-                now=landing and not self.hand.flying, free=self.window - len(self.hand)
-            )
+            # With nothing under way, nothing more comes that could be written down along with it.
+            settled = self.hand.settle(now=not self.hand.flying, free=self.window - len(self.hand))
             self.hand.renew()
             if not landing:
                 self._keep_house()
@@ -203,11 +202,12 @@ class Drain:
     def _send(self, lane: Lane, deliveries: list[Delivery], now: datetime) -> None:
         connector = lane.connector
         if isinstance(connector, HttpConnector):
-            for delivery in deliveries:
-                request = build(connector, delivery, lane.credentials, now)
+            # One step for all, then the next: each keeps the processor's caches to itself.
+            requests = [build(connector, one, lane.credentials, now) for one in deliveries]
+            for delivery, request in zip(deliveries, requests, strict=True):
                 if isinstance(request, Rejected | Unavailable):
                     verdict = of_verdict(delivery, request, started_at=now, duration=0)
-                    self.hand.ended(replace(verdict, left=False))
+                    self.hand.ended(verdict._replace(left=False))
                 else:
                     self.transport.submit(try_of(delivery), request, lane.policy)
         elif isinstance(connector, BatchConnector) and connector.transactional:
@@ -267,9 +267,13 @@ class Drain:
         if time.monotonic() - self.housekept_at < 1:
             return
         self.housekept_at = time.monotonic()
-        recover.give_back(timezone.now(), in_hand=self.hand.rows())
-        recover.expire(timezone.now())
-        recover.cancel_halted(timezone.now())
+        left = statements.left_by_time(now := timezone.now())
+        if left.stalled:
+            recover.give_back(now, in_hand=self.hand.rows())
+        if left.overdue:
+            recover.expire(now)
+        if left.halted:
+            recover.cancel_halted(now)
 
     def _worth_waiting(self) -> bool:
         """Sleep a little when something is due soon; False when the loop may end."""

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, takewhile
 from operator import itemgetter
@@ -61,7 +60,7 @@ def _lost(row: Delivery, times: int) -> Result:
     result = cut_off(row, LOST)
     if times < MOST_CUT_OFF:
         return result
-    return replace(result, retry_after=row.deadline - result.started_at)  # there is no next try
+    return result._replace(retry_after=row.deadline - result.started_at)  # there is no next try
 
 
 def _cut_off_times(rows: Sequence[Delivery]) -> dict[int, int]:

@@ -1,8 +1,8 @@
 """What one try came to, whatever kind of channel made it."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from channels_app.connectors.base import (
     Credentials,
@@ -22,8 +22,7 @@ log = logging.getLogger(__name__)
 ANSWER_KEPT = 2000  # characters of an answer that an attempt keeps
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The outcome of one try; ``duration`` in seconds, None where the try was cut off."""
 
     delivery: Delivery

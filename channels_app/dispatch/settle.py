@@ -22,7 +22,8 @@ def settle(results: Sequence[Result], *, now: datetime) -> int:
     A row whose lease ended meanwhile was given back and has its ``unknown`` attempt already;
     what came of it late is left out, for a written attempt is never changed.
     """
-    written, ended = statements.settle([_try(result, now) for result in results])
+    at = moment(now)
+    written, ended = statements.settle([_try(result, at) for result in results])
     _announce(ended)
     return written
 
@@ -74,7 +75,7 @@ def _origin(delivery: Delivery) -> Origin:
     return delivery.origin_kind, delivery.origin_id
 
 
-def _try(result: Result, now: datetime) -> Try:
+def _try(result: Result, settled_at: str) -> Try:
     delivery = result.delivery
     state = _LEADS_TO.get(result.outcome, State.QUEUED)
     next_at = _next_at(result)
@@ -84,14 +85,14 @@ def _try(result: Result, now: datetime) -> Try:
         delivery_id=delivery.pk,
         number=delivery.attempt_count,
         holder=delivery.holder,
-        state=state,
+        state=state.value,  # a plain text: a choice is adapted at the price of a whole row
         due_at=moment(due_at) if due_at else None,
-        settled_at=None if state is State.QUEUED else moment(now),
+        settled_at=None if state is State.QUEUED else settled_at,
         reason=result.error,
         vendor_id=result.vendor_id,
         started_at=moment(result.started_at),
         duration=result.duration,
-        outcome=result.outcome,
+        outcome=result.outcome.value,
         status=result.status,
         error=result.error,
         answer=result.answer,

@@ -1,7 +1,7 @@
 """How a submitted request ended."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import pycurl
 
@@ -28,8 +28,7 @@ CURL_ERRORS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """One submitted request's end: a response, or the error that stood in its way.
 
     ``started_at`` is the wall clock at submission, aware; ``elapsed`` is in seconds.

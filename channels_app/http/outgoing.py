@@ -48,7 +48,8 @@ def checked_fields(request: HttpRequest) -> list[tuple[str, str]]:
     for name, value in request.headers.items():
         if not _may_be_set(name):
             raise TransportError(ErrorCode.BAD_REQUEST, "A header has a name that is not allowed.")
-        if not _VALUE.fullmatch(value):
+        plain = value.isascii() and value.isprintable()  # nearly all: ten times as fast
+        if not plain and not _VALUE.fullmatch(value):
             raise TransportError(
                 ErrorCode.BAD_REQUEST, f"The header {name} holds a character that is not allowed."
             )

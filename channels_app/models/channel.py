@@ -5,6 +5,7 @@ from typing import Any, Self
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from channels_app import secrets
@@ -114,6 +115,11 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def short_id(self) -> str:
+        """What tells its deliveries from those of other installations and channels."""
+        return self.public_id.hex[:12]
 
     @property
     def is_paused(self) -> bool:

@@ -202,7 +202,7 @@ class Delivery(models.Model):
     @property
     def public_id(self) -> str:
         """The id that the far end sees, the same over all tries (Standard Webhooks' webhook-id)."""
-        return f"dlv_{self.channel.public_id.hex[:12]}_{self.pk}"
+        return f"dlv_{self.channel.short_id}_{self.pk}"
 
     @property
     def is_open(self) -> bool:

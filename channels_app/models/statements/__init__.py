@@ -12,5 +12,16 @@ from channels_app.models.statements.books import Origin, shift
 from channels_app.models.statements.claiming import Due, channels_due, claim
 from channels_app.models.statements.running import moment
 from channels_app.models.statements.settling import Try, settle
+from channels_app.models.statements.waiting import left_by_time
 
-__all__ = ["Due", "Origin", "Try", "channels_due", "claim", "moment", "settle", "shift"]
+__all__ = [
+    "Due",
+    "Origin",
+    "Try",
+    "channels_due",
+    "claim",
+    "left_by_time",
+    "moment",
+    "settle",
+    "shift",
+]

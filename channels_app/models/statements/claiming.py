@@ -77,9 +77,11 @@ def _picking() -> tuple[str, str]:
 _PARTS, _PICKED = _picking()
 _TAKEN = """SET state = 'sending', attempt_count = attempt_count + 1, claimed_at = %(now)s,
     lease_until = %(lease_until)s, holder = %(holder)s"""
+# Or fail: what would undo half of the statement is kept on disk else, and an error here undoes the
+# whole transaction anyway.
 _ON_SQLITE = f"""
 WITH {_PARTS}
-UPDATE channels_app_delivery {_TAKEN} WHERE id IN (SELECT id FROM ({_PICKED}))
+UPDATE OR FAIL channels_app_delivery {_TAKEN} WHERE id IN (SELECT id FROM ({_PICKED}))
 RETURNING {", ".join(f"{name} || ''" if name in _MOMENTS else name for name in _NEEDED)}"""
 # The tallies are locked before anything is taken: a stop that committed while this waited for one
 # is seen then, and its rows are left.

@@ -50,6 +50,13 @@ def run(
         return cursor.fetchall() if cursor.description else []
 
 
+def run_each(sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Run one statement once for each of ``rows``, for its effect: on SQLite only."""
+    if rows:  # of nothing, Django passes on the statement as it words none
+        with connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
+
+
 def together() -> AbstractContextManager[Any]:
     """What makes a deed's statements one: nothing where it is a single one."""
     return nullcontext() if on_postgres() else transaction.atomic(savepoint=False)

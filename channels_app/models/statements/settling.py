@@ -1,12 +1,13 @@
 """Writing down what tries came to."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TypedDict
 
 from channels_app.models.delivery import State
 from channels_app.models.statements.books import Origin, shift
-from channels_app.models.statements.running import on_postgres, run, together
+from channels_app.models.statements.running import on_postgres, run, run_each, together
 
 
 class Try(TypedDict):
@@ -51,24 +52,25 @@ _SHAPE = {
     "next_at": "timestamptz",
 }
 _MOVE = """UPDATE channels_app_delivery AS d
-SET state = t.state, reason = t.reason, settled_at = t.settled_at, lease_until = NULL, holder = '',
-    due_at = coalesce(t.due_at, d.due_at),
-    vendor_id = CASE t.vendor_id WHEN '' THEN d.vendor_id ELSE t.vendor_id END
-FROM {rows} t
-WHERE d.id = t.delivery_id AND d.attempt_count = t.number AND d.holder = t.holder
-  AND d.state = 'sending'
-RETURNING"""
+SET state = {state}, reason = {reason}, settled_at = {settled_at}, lease_until = NULL, holder = '',
+    due_at = coalesce({due_at}, d.due_at),
+    vendor_id = CASE {vendor_id} WHEN '' THEN d.vendor_id ELSE {vendor_id} END"""
 _ATTEMPT = "delivery_id, number, started_at, duration, outcome, status, error, answer, next_at"
-_NOTE = f"INSERT INTO channels_app_attempt ({_ATTEMPT}) SELECT {_ATTEMPT} FROM"
+_NOTE = f"INSERT INTO channels_app_attempt ({_ATTEMPT})"
 # Where a try can lead.
 _ENDS = (State.SENT, State.FAILED, State.QUEUED)
 _ON_POSTGRES = f"""
 WITH tries AS MATERIALIZED (SELECT * FROM {{rows}} t),
 moved AS (
-    {_MOVE.replace("{rows}", "tries")} d.id, d.attempt_count, d.origin_kind, d.origin_id, d.state
+    {_MOVE.format_map({name: f"t.{name}" for name in _SHAPE})}
+    FROM tries t
+    WHERE d.id = t.delivery_id AND d.attempt_count = t.number AND d.holder = t.holder
+        AND d.state = 'sending'
+    RETURNING d.id, d.attempt_count, d.origin_kind, d.origin_id, d.state
 ),
 noted AS (
-    {_NOTE} tries JOIN moved ON moved.id = delivery_id AND moved.attempt_count = number
+    {_NOTE} SELECT {_ATTEMPT} FROM tries
+    JOIN moved ON moved.id = delivery_id AND moved.attempt_count = number
 ),
 sums AS (
     SELECT origin_kind, origin_id, count(*) AS sending,
@@ -88,6 +90,13 @@ shifted AS (
 )
 SELECT (SELECT count(*) FROM moved), origin_kind, origin_id
 FROM (SELECT 1) one LEFT JOIN shifted ON left_open = 0"""
+# Row by row: to take them out of one JSON text costs SQLite as much as moving them.
+_HELD = """SELECT id, attempt_count, holder, origin_kind, origin_id FROM channels_app_delivery
+WHERE id IN (SELECT value FROM json_each(%(ids)s)) AND state = 'sending'"""
+_MOVE_ONE = (
+    _MOVE.format_map({name: f"%({name})s" for name in _SHAPE}) + " WHERE id = %(delivery_id)s"
+)
+_NOTE_ONE = f"{_NOTE} VALUES ({', '.join(f'%({name})s' for name in _ATTEMPT.split(', '))})"
 
 
 def settle(tries: Sequence[Try]) -> tuple[int, list[Origin]]:
@@ -102,17 +111,13 @@ def settle(tries: Sequence[Try]) -> tuple[int, list[Origin]]:
         found = run(_ON_POSTGRES, _SHAPE, tries)
         return found[0][0], [(kind, pk) for _, kind, pk in found if kind is not None]
     with together():
-        moved = {
-            (pk, number): (kind, origin)
-            for pk, number, kind, origin in run(
-                f"{_MOVE} id, attempt_count, origin_kind, origin_id", _SHAPE, tries
-            )
-        }
-        ours = [one for one in tries if (one["delivery_id"], one["number"]) in moved]
-        run(f"{_NOTE} {{rows}} t", _SHAPE, ours)
+        ids = json.dumps([one["delivery_id"] for one in tries])
+        held = {(pk, number, by): origin for pk, number, by, *origin in run(_HELD, ids=ids)}
+        ours = [one for one in tries if (one["delivery_id"], one["number"], one["holder"]) in held]
+        run_each(_MOVE_ONE, ours)
+        run_each(_NOTE_ONE, ours)
         moves: dict[Origin, Counter[str]] = defaultdict(Counter)
         for one in ours:
-            changes = moves[moved[one["delivery_id"], one["number"]]]
-            changes[State.SENDING] -= 1
-            changes[one["state"]] += 1
+            kind, pk = held[one["delivery_id"], one["number"], one["holder"]]
+            moves[kind, pk].update({State.SENDING: -1, one["state"]: 1})
         return len(ours), shift(moves)
