@@ -149,5 +149,6 @@ def _key(secret: str) -> bytes:
     return b64decode(secret.removeprefix(PREFIX), validate=True)
 
 
+@lru_cache(maxsize=256)  # the messages of a batch were made at the same moment
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,6 +1,5 @@
 """Thousands of requests at a time: libcurl's multi interface behind the guarded exit."""
 
-import selectors
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -9,6 +8,7 @@ from channels_app.http.finished import Finished
 from channels_app.http.lane import Lane
 from channels_app.http.message import HttpRequest
 from channels_app.http.policy import AddressPolicy
+from channels_app.http.sockets import Sockets
 
 _MOST_LANES = 16
 
@@ -24,7 +24,7 @@ class BulkTransport:
     def __init__(self, window: int) -> None:
         """``window`` is the most requests that may be in flight."""
         self.window = window
-        self._selector = selectors.DefaultSelector()
+        self._sockets = Sockets()
         self._lanes: dict[AddressPolicy, Lane] = {}
         self._ended: list[Finished] = []
         self._last: tuple[AddressPolicy, Lane] | None = None
@@ -54,9 +54,7 @@ class BulkTransport:
         finished, self._ended = self._ended, []
         while True:
             wait = 0.0 if finished or not self.in_flight else self._until(deadline)
-            for key, events in self._selector.select(wait):
-                lane: Lane = key.data
-                lane.act(key.fd, events)
+            self._sockets.act(wait)
             for lane in self._lanes.values():
                 lane.tick()
                 finished += lane.harvest()
@@ -69,7 +67,6 @@ class BulkTransport:
             lane.close()
         self._lanes.clear()
         self._last = None
-        self._selector.close()
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +91,7 @@ class BulkTransport:
         if lane is None:
             if len(self._lanes) >= _MOST_LANES:
                 self._close_idle_lanes()
-            lane = Lane(policy, self._selector, connections=self.window)
+            lane = Lane(policy, self._sockets, connections=self.window)
             self._lanes[policy] = lane
         self._last = policy, lane
         return lane

@@ -1,6 +1,6 @@
 """The connections of one address policy."""
 
-import selectors
+import select
 from contextlib import suppress
 from math import inf
 from time import monotonic
@@ -13,11 +13,12 @@ from channels_app.http.lookups import Lookups
 from channels_app.http.message import HttpRequest
 from channels_app.http.policy import AddressPolicy
 from channels_app.http.slot import Slot
+from channels_app.http.sockets import Sockets
 
 _WATCHED = {
-    pycurl.POLL_IN: selectors.EVENT_READ,
-    pycurl.POLL_OUT: selectors.EVENT_WRITE,
-    pycurl.POLL_INOUT: selectors.EVENT_READ | selectors.EVENT_WRITE,
+    pycurl.POLL_IN: select.POLLIN,
+    pycurl.POLL_OUT: select.POLLOUT,
+    pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
 }
 
 
@@ -25,18 +26,15 @@ class Lane:
     """Requests under one policy, over connections that were opened under it.
 
     libcurl keeps connections per multi handle. One for each policy is what makes it impossible
-    that a stricter request travels over a connection that a laxer one opened. Sockets are
-    watched by the transport's selector: libcurl's own wait sees no descriptor above 1023.
+    that a stricter request travels over a connection that a laxer one opened. The sockets of all
+    are watched together.
     """
 
-    def __init__(
-        self, policy: AddressPolicy, selector: selectors.BaseSelector, *, connections: int
-    ) -> None:
+    def __init__(self, policy: AddressPolicy, sockets: Sockets, *, connections: int) -> None:
         self.due = inf
         """When libcurl wants to be called without an event, in monotonic seconds."""
         self._policy = policy
-        self._selector = selector
-        self._watched: set[int] = set()
+        self._sockets = sockets
         self._lookups = Lookups()
         self._idle: list[Slot] = []
         self._busy: dict[pycurl.Curl, Slot] = {}
@@ -62,9 +60,9 @@ class Lane:
         return None
 
     def act(self, descriptor: int, events: int) -> None:
-        """Let libcurl read from or write to a ready socket."""
-        ready = pycurl.CSELECT_IN if events & selectors.EVENT_READ else 0
-        if events & selectors.EVENT_WRITE:
+        """Let libcurl read from or write to a ready socket, or find out what broke it."""
+        ready = pycurl.CSELECT_IN if events & ~select.POLLOUT else 0
+        if events & ~select.POLLIN:
             ready |= pycurl.CSELECT_OUT
         self._multi.socket_action(descriptor, ready)
 
@@ -104,9 +102,7 @@ class Lane:
         self._busy.clear()
         self._idle.clear()
         self._multi.close()
-        for descriptor in self._watched:
-            self._selector.unregister(descriptor)
-        self._watched.clear()
+        self._sockets.close(self)
 
     def _leave(self, curl: pycurl.Curl) -> Slot:
         self._multi.remove_handle(curl)
@@ -125,14 +121,6 @@ class Lane:
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         events = _WATCHED.get(what)
         if events is None:
-            if descriptor in self._watched:
-                self._watched.discard(descriptor)
-                self._selector.unregister(descriptor)
-        elif descriptor not in self._watched:
-            self._watched.add(descriptor)
-            self._selector.register(descriptor, events, self)
+            self._sockets.let_go(descriptor, self)
         else:
-            try:
-                self._selector.modify(descriptor, events, self)
-            except OSError:  # the number is a new socket's: modify() has forgotten the old one
-                self._selector.register(descriptor, events, self)
+            self._sockets.watch(descriptor, events, self)
