@@ -1,7 +1,8 @@
 """Who is meant: named people, roles or everyone, and what that comes to before sending."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Self
 
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Value, When
@@ -19,11 +20,13 @@ from project.prepared import Look
 CONTACTS_MAX = 10_000
 FEW = 20  # names that are looked up by a statement kept for so many
 
-_NAMED = Look(
+# Those of a tenant with one of these keys, at most `FEW`; in any order.
+NAMED = Look(
     lambda tenant, keys: (
         Recipient.objects.active()
         .filter(tenant_id=tenant, login_key__in=keys)
         .only("login_key", "login")
+        .order_by()
         .annotate(
             has_default=Exists(Channel.objects.filter(tenant=OuterRef("tenant"), is_default=True))
         )
@@ -127,16 +130,27 @@ class Found:
     has_default_channel: bool | None = None
 
 
-def look_up(tenant: Tenant, audience: Audience) -> Found:
+def keys_of(audience: Audience) -> list[str]:
+    """Return the keys of the people it names, for a look at `NAMED`; none where they are many."""
+    if len(audience.contacts) > FEW:
+        return []
+    return sorted({login_key(login) for login in audience.contacts})
+
+
+def look_up(
+    tenant: Tenant, audience: Audience, *, named: Sequence[Recipient] | None = None
+) -> Found:
     """Reduce an audience to the names and roles that are known, and count its people.
 
     A narrow one whose roles are all unknown is nobody. Contacts come back as they are stored.
+    ``named``: what a look at `NAMED` for its `keys_of` has just found.
     """
     unknown = unknown_roles(tenant, audience.roles)
     has_default = None
     if len(audience.contacts) <= FEW:
-        keys = sorted({login_key(login) for login in audience.contacts})
-        named = _NAMED.all(tenant.pk, keys)
+        if named is None:
+            named = NAMED.all(tenant.pk, keys_of(audience))
+        named = sorted(named, key=attrgetter("login"))
         logins = {person.login_key: person.login for person in named}
         has_default = named[0].has_default if named else None  # type: ignore[attr-defined]
     else:

@@ -47,6 +47,8 @@ def hint_watcher(task: str) -> None:
     It goes on looking for a while, so of many hints in a second one is given: a task for each
     row would cost more than the row.
     """
+    if _is_told(task) and transaction.get_autocommit():
+        return  # all is committed, and covered
     began = time.monotonic()
     along = bool(Conf.ORM) and not _is_told(task)
     if along:

@@ -1,4 +1,4 @@
-"""Statements worded once and run often: for routes that are called hundreds of times a second.
+"""Queries worded once and run often: for routes that are called hundreds of times a second.
 
 The ORM would spend more time on wording them than the database on carrying them out. A look is
 still written as a query of the ORM; what it comes to is kept and run with other values, and
@@ -7,26 +7,18 @@ PostgreSQL keeps its plan of it as well.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, nullcontext
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-import psycopg
-from django.db import (
-    DEFAULT_DB_ALIAS,
-    InterfaceError,
-    NotSupportedError,
-    OperationalError,
-    connections,
-    transaction,
-)
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model, QuerySet
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Model, QuerySet
 from django.db.models.base import ModelState
 
+from project.direct import Row, run
+
 M = TypeVar("M", bound=Model)
+N = TypeVar("N", bound=Model)
 Value = str | int | Sequence[str]
-Row = tuple[Any, ...]
 
 
 class Look(Generic[M]):
@@ -41,18 +33,55 @@ class Look(Generic[M]):
         self._here = threading.local()
 
     def all(self, *values: Value) -> list[M]:
+        worded = self.worded(values)
+        if worded is None:
+            return []
+        return worded.read(run(worded.sql, worded.parameters(values), reads=True))
+
+    def first(self, *values: Value) -> M | None:
+        """Return the first row; ``build`` sees to it that there are not many."""
+        return next(iter(self.all(*values)), None)
+
+    def worded(self, values: Sequence[Value]) -> "_Worded[M] | None":
+        """Return the statement; None where one of the values is a list of nothing.
+
+        The ORM words no query for that, as no row can be found.
+        """
         if any(not value and not isinstance(value, str | int) for value in values):
-            return []  # the ORM words no query for one of nothing
+            return None
         shape = tuple([0 if isinstance(value, str | int) else len(value) for value in values])
         known: dict[Any, _Worded[M]] = self._here.__dict__
         worded = known.get(shape)
         if worded is None or worded.connection is not connections[DEFAULT_DB_ALIAS]:
             worded = known[shape] = _Worded(self._build, values)
-        return worded.run(values)
+        return worded
 
-    def first(self, *values: Value) -> M | None:
-        """Return the first row; ``build`` sees to it that there are not many."""
-        return next(iter(self.all(*values)), None)
+
+def look_at_both(
+    one: Look[M], values: Sequence[Value], other: Look[N], more: Sequence[Value]
+) -> tuple[list[M], list[N]]:
+    """Return what ``one.all(*values)`` and ``other.all(*more)`` find, each in any order.
+
+    On PostgreSQL both are one statement: a second way there and back costs as much as the look.
+    """
+    if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+        return one.all(*values), other.all(*more)
+    first, second = one.worded(values), other.worded(more)
+    if first is None or second is None:
+        return one.all(*values), other.all(*more)
+    sql = _side_by_side(first.sql, second.sql)
+    rows = run(sql, [*first.parameters(values), *second.parameters(more)], reads=True)
+    edge = first.width
+    return (
+        first.read([row[:edge] for row in rows if row[first.key] is not None]),
+        second.read([row[edge:] for row in rows if row[edge + second.key] is not None]),
+    )
+
+
+@lru_cache(maxsize=200)
+def _side_by_side(one: str, other: str) -> str:
+    """Word the rows of both: each has the columns of one query, and NULL in those of the other."""
+    return f"SELECT * FROM ({one}) AS one FULL JOIN ({other}) AS other ON FALSE"  # noqa: S608
 
 
 class _Worded(Generic[M]):
@@ -62,7 +91,7 @@ class _Worded(Generic[M]):
         self.connection = connections[DEFAULT_DB_ALIAS]
         marks = [_mark(number, value) for number, value in enumerate(values)]
         compiler = build(*marks).query.get_compiler(connection=self.connection)
-        self._sql, worded = compiler.as_sql()
+        self.sql, worded = compiler.as_sql()
         places = {mark: place for place, mark in enumerate(_flat(marks))}
         # A place stands for the value that goes there, None for a value of the query's own.
         self._places = [(places.get(value), value) for value in worded]
@@ -70,12 +99,16 @@ class _Worded(Generic[M]):
         self._compiler = compiler
         self._converters = compiler.get_converters(columns)
         self._part = _Part[M](compiler.klass_info, compiler.select)
+        self.width = len(compiler.select)
+        self.key = self._part.key
         self._annotations = list((compiler.annotation_col_map or {}).items())
 
-    def run(self, values: Sequence[Value]) -> list[M]:
+    def parameters(self, values: Sequence[Value]) -> list[Any]:
         given = _flat(values)
-        parameters = [own if at is None else given[at] for at, own in self._places]
-        rows = run(self._sql, parameters, reads=True)
+        return [own if at is None else given[at] for at, own in self._places]
+
+    def read(self, rows: list[Row]) -> list[M]:
+        """Make objects of the rows that the statement found."""
         if self._converters:
             rows = list(map(tuple, self._compiler.apply_converters(rows, self._converters)))
         found = [self._part.object(row) for row in rows]
@@ -94,7 +127,7 @@ class _Part(Generic[M]):
         places = info["select_fields"]
         self._from, self._to = places[0], places[-1] + 1
         self._names = [select[place][0].target.attname for place in places]
-        self._key = places[self._names.index(self._model._meta.pk.attname)]
+        self.key = places[self._names.index(self._model._meta.pk.attname)]
         self._related = [
             (_Part[Any](each, select), each["local_setter"], each["remote_setter"])
             for each in info.get("related_klass_infos", ())
@@ -110,7 +143,7 @@ class _Part(Generic[M]):
         made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
         made.__dict__.update(zip(self._names, row[self._from : self._to], strict=True))
         for part, link, link_back in self._related:
-            other = None if row[part._key] is None else part.object(row)
+            other = None if row[part.key] is None else part.object(row)
             link(made, other)
             if other is not None:
                 link_back(other, made)
@@ -134,134 +167,3 @@ def _flat(values: Sequence[Value]) -> list[str | int]:
         else:
             flat.extend(value)
     return flat
-
-
-# --- storing ------------------------------------------------------------------------------------
-
-
-def store_together(row: Model, note: Model, *, link: str) -> None:
-    """Insert ``row``, and ``note`` with the row's key in its field ``link``: both or neither.
-
-    As `Model.save` would, but without its signals; PostgreSQL takes both in one statement.
-    """
-    here = connections[DEFAULT_DB_ALIAS]
-    first, second = _insert(type(row)), _insert(type(note))
-    values, more = first.values(row, here), second.values(note, here, without=link)
-    if here.vendor == "postgresql":
-        ((row.pk, note.pk),) = run(_both(first, second, link), [*values, *more])
-    else:
-        with nullcontext() if here.in_atomic_block else transaction.atomic():
-            ((row.pk,),) = run(f"{first.sql} RETURNING id", values)
-            ((note.pk,),) = run(_linked(second, link), more)
-    setattr(note, link, str(row.pk))
-    for stored in (row, note):
-        stored._state.adding, stored._state.db = False, DEFAULT_DB_ALIAS
-
-
-@cache
-def _both(first: "_Insert", second: "_Insert", link: str) -> str:
-    noting = second.worded({link: "(SELECT CAST(id AS text) FROM stored)"})
-    storing = f"WITH stored AS ({first.sql} RETURNING id), noted AS ({noting} RETURNING id)"
-    return f"{storing} SELECT stored.id, noted.id FROM stored, noted"  # noqa: S608
-
-
-@cache
-def _linked(second: "_Insert", link: str) -> str:
-    return second.worded({link: "CAST(last_insert_rowid() AS text)"}) + " RETURNING id"
-
-
-class _Insert:
-    """How a new row of a model is worded."""
-
-    def __init__(self, model: type[Model]) -> None:
-        self.table = model._meta.db_table
-        self.fields = [each for each in model._meta.local_concrete_fields if not each.primary_key]
-        self.as_is = [each.get_internal_type() in _AS_IS for each in self.fields]
-        # Fields that are stored as the row has them, without a moment of the database's own.
-        self.plain = [type(each).pre_save is Field.pre_save for each in self.fields]
-        self.sql = self.worded({})
-
-    def worded(self, instead: Mapping[str, str]) -> str:
-        """``instead`` gives a field's value as SQL."""
-        columns = ", ".join(f'"{field.column}"' for field in self.fields)
-        values = ", ".join(instead.get(field.attname, "%s") for field in self.fields)
-        return f'INSERT INTO "{self.table}" ({columns}) VALUES ({values})'  # noqa: S608 - the model's
-
-    def values(self, row: Model, here: BaseDatabaseWrapper, *, without: str = "") -> list[Any]:
-        values, held = [], row.__dict__
-        for field, as_is, plain in zip(self.fields, self.as_is, self.plain, strict=True):
-            if field.attname == without:
-                continue
-            value = held[field.attname] if plain else field.pre_save(row, add=True)
-            if value is not None and not (as_is and type(value) in (str, int, bool)):
-                value = field.get_db_prep_save(value, here)
-            values.append(value)
-        return values
-
-
-# Kinds of fields whose texts and numbers the database takes as they stand.
-_AS_IS = {
-    *("BigIntegerField", "BooleanField", "CharField", "ForeignKey", "IntegerField"),
-    *("PositiveIntegerField", "PositiveSmallIntegerField", "TextField"),
-}
-_insert = cache(_Insert)
-
-
-# --- running ------------------------------------------------------------------------------------
-
-
-def run(sql: str, values: Sequence[Any], *, reads: bool = False) -> list[Row]:
-    """Run one statement with ``%s`` for its values; return its rows.
-
-    Where it only reads, and is the first of a request, it shows as well whether the connection
-    still stands, and is run again on a new one: a question beforehand would cost as much.
-    """
-    here: Any = connections[DEFAULT_DB_ALIAS]  # its health checks are not in the stubs
-    if here.queries_logged or here.execute_wrappers:
-        with here.cursor() as cursor:
-            cursor.execute(sql, values)
-            return list(cursor.fetchall())
-    unsure = here.health_check_enabled and not here.health_check_done
-    if unsure and not reads:
-        here.close_if_health_check_failed()
-    here.ensure_connection()
-    try:
-        rows = _run(here, sql, values)
-    except (OperationalError, InterfaceError):
-        if not (unsure and reads) or here.in_atomic_block or here.is_usable():
-            raise
-        here.close()
-        here.ensure_connection()
-        rows = _run(here, sql, values)
-    except NotSupportedError:
-        # A migration has changed a column under the plan that the server keeps.
-        if here.in_atomic_block:
-            raise
-        here.close()
-        here.ensure_connection()
-        rows = _run(here, sql, values)
-    here.health_check_done = True
-    return rows
-
-
-def _run(here: BaseDatabaseWrapper, sql: str, values: Sequence[Any]) -> list[Row]:
-    with here.wrap_database_errors:
-        if here.vendor != "postgresql":
-            rows: list[Row] = here.connection.execute(_with_question_marks(sql), values).fetchall()
-            return rows
-        # Django's own cursors put the values into the text, which the server then plans each time.
-        # They leave preparing off as well, which nothing said to a cursor overrules.
-        connection = here.connection
-        usual, connection.prepare_threshold = connection.prepare_threshold, 0
-        try:
-            with closing(psycopg.Cursor(connection)) as direct:
-                direct.execute(sql, values)
-                return direct.fetchall()
-        finally:
-            connection.prepare_threshold = usual
-
-
-@lru_cache(maxsize=200)
-def _with_question_marks(sql: str) -> str:
-    """Word a statement's places as SQLite does; they are all that has a percent sign."""
-    return sql.replace("%s", "?")

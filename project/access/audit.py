@@ -6,7 +6,7 @@ from typing import Any, Literal
 from django.db.models import Model
 
 from project.access.models import ApiClient, AuditEntry, Tenant, User
-from project.prepared import store_together
+from project.storing import store_together
 
 
 @dataclass(frozen=True, slots=True)

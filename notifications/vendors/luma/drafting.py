@@ -1,7 +1,7 @@
 """From a Luma request to a notification of one tenant."""
 
 from channels_app.models import Channel
-from notifications.audience import Audience, Found, look_up
+from notifications.audience import NAMED, Audience, Found, keys_of, look_up
 from notifications.composing import Draft, NotComposable
 from notifications.models import DEFAULT_TEMPLATE, TemplateVersion
 from notifications.services import notify
@@ -10,7 +10,7 @@ from notifications.vendors.luma.message import content
 from notifications.vendors.luma.wire import NotifyRequest, Refused, number, shown
 from project.access.audit import Actor
 from project.access.models import Tenant
-from project.prepared import Look
+from project.prepared import Look, look_at_both
 
 # What the fields of a Draft are called on this wire; the others are about the message.
 _NAMES = {
@@ -39,12 +39,12 @@ def carry_out(asked: NotifyRequest, tenant: Tenant, *, by: Actor) -> list[str]:
     Raises Refused, and then nothing is kept.
     """
     errors: list[str] = []
-    found = look_up(tenant, _audience(asked))
+    found, newest = _look_up(asked, tenant)
     remarks = _remarks(asked, found)
     if not found.total and not found.audience.is_empty:
         errors.append(_nobody(asked))
     channel = _channel(asked, tenant, errors)
-    template = _template(asked, tenant, errors)
+    template = _template(asked, newest, errors)
     if errors or not found.total:
         raise Refused([*errors, *remarks])
     draft = Draft(
@@ -75,6 +75,24 @@ def _audience(asked: NotifyRequest) -> Audience:
     )
 
 
+def _look_up(asked: NotifyRequest, tenant: Tenant) -> tuple[Found, TemplateVersion | None]:
+    """Return who is meant, and the newest version of the template that the request may use."""
+    audience, code = _audience(asked), _template_number(asked)
+    if code is None:
+        return look_up(tenant, audience), None
+    people, versions = look_at_both(
+        NAMED, (tenant.pk, keys_of(audience)), _NEWEST, (tenant.pk, code)
+    )
+    return look_up(tenant, audience, named=people), next(iter(versions), None)
+
+
+def _template_number(asked: NotifyRequest) -> int | None:
+    """Return the number of the template to use, the default one's for a text without any."""
+    if asked.template:
+        return number(asked.template)
+    return DEFAULT_TEMPLATE if asked.kind is ContentKind.TEXT else None
+
+
 def _remarks(asked: NotifyRequest, found: Found) -> list[str]:
     unknown = [role for role in asked.roles if number(role) in {None, *found.unknown_roles}]
     return [
@@ -99,23 +117,20 @@ def _channel(asked: NotifyRequest, tenant: Tenant, errors: list[str]) -> Channel
     return channel
 
 
-def _template(asked: NotifyRequest, tenant: Tenant, errors: list[str]) -> TemplateVersion | None:
+def _template(
+    asked: NotifyRequest, newest: TemplateVersion | None, errors: list[str]
+) -> TemplateVersion | None:
     """Return the words to use; a text without a template_id is put into the default ones."""
     if not asked.template:
         if asked.template_type not in {None, asked.kind}:
             errors.append(f"template_type: It does not go with the responseType {asked.kind}.")
-        if asked.kind is not ContentKind.TEXT:
-            return None
-        version = _NEWEST.first(tenant.pk, DEFAULT_TEMPLATE)
-        return version if version and version.template.kind == asked.kind else None
-    code = number(asked.template)
-    version = None if code is None else _NEWEST.first(tenant.pk, code)
-    if version is None:
+        return newest if newest and newest.template.kind == asked.kind else None
+    if newest is None:
         errors.append(f"template_id: There is no template {shown(asked.template)}.")
         return None
-    kind = version.template.kind
+    kind = newest.template.kind
     for field in ("response_type", "template_type"):
         if getattr(asked, field) not in {None, kind}:
             name = "responseType" if field == "response_type" else field
             errors.append(f"{name}: The template {shown(asked.template)} is of the type {kind}.")
-    return version
+    return newest

@@ -126,7 +126,8 @@ def _told(error: APIException, context: Mapping[str, Any]) -> tuple[str, dict[st
 
 def _wants_minimal(request: Request) -> bool:
     """Read RFC 7240's ``Prefer``; of several ``return`` the first counts."""
-    for preference in request.headers.get("Prefer", "").split(","):
+    preferences: str = request.META.get("HTTP_PREFER", "")
+    for preference in preferences.split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "return":
             return value.strip().strip('"').lower() == "minimal"

@@ -1,5 +1,6 @@
 """Who may call: tokens, scopes, limits, methods, and the wall between two tenants."""
 
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from project.access.models import ApiClient, ApiToken
 from project.access.services import issue_token, revoke_token, rotate_token
 from tests.support.channels import make_channel
 from tests.support.luma import BY, JAKE, PATH, person, request, template, token_for
+from tests.support.services import redis_server
 
 pytestmark = pytest.mark.django_db
 
@@ -152,14 +154,30 @@ def test_each_system_has_a_limit_of_its_own(people, post, tenant):
         assert post(auth=f"Bearer {second}").status_code == 200
 
 
-def test_a_cache_that_is_down_keeps_nobody_out(people, post, settings):
-    settings.CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": "redis://127.0.0.1:1",  # nothing listens there
-        }
-    }
+@pytest.mark.parametrize(
+    "backend", ["django.core.cache.backends.redis.RedisCache", "project.cache.RedisCache"]
+)
+def test_a_cache_that_is_down_keeps_nobody_out(people, post, settings, backend):
+    location = "redis://127.0.0.1:1"  # nothing listens there
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": location}}
     assert post().status_code == 200
+
+
+@pytest.mark.redis
+def test_a_cache_that_came_back_counts_as_before(people, post, settings):
+    ApiClient.objects.update(rate_limit=1)
+
+    def call_twice() -> list[int]:
+        with time_machine.travel(datetime(2026, 5, 5, 12, 0, tzinfo=UTC), tick=False):
+            return [post().status_code for _ in range(2)]
+
+    with redis_server() as server:
+        cache = {"BACKEND": "project.cache.RedisCache", "LOCATION": server.url}
+        settings.CACHES = {"default": cache}
+        assert call_twice() == [200, 429]
+        server.stop(signal.SIGKILL)
+        server.start()  # it knows nothing of before
+        assert call_twice() == [200, 429]
 
 
 def test_use_of_a_token_is_noted_once_a_minute(people, post):
