@@ -34,9 +34,10 @@ def enqueue(deliveries: Sequence[Delivery], *, kind: str, pk: int) -> None:
 def enqueue_rows(shared: Shared, rows: Iterable[Row]) -> None:
     """Do as `enqueue` does, for many: the rows are plain values and get no objects.
 
-    ``rows`` may be made while they are stored.
+    ``rows`` may be made while they are stored. An error undoes the caller's transaction as well,
+    if there is one: a savepoint would have SQLite keep each page as it was before.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         states = insert_deliveries(shared, rows)
         Tally.objects.shift(shared.origin_kind, shared.origin_id, states)
 

@@ -19,6 +19,7 @@ from channels_app.log.paging import (
     PlaceField,
     row_by_row,
 )
+from channels_app.log.people import people_of
 from channels_app.models import Channel, Delivery, State, Tally
 from channels_app.models.delivery import DeliveryQuerySet
 from project.access.models import Tenant
@@ -59,6 +60,10 @@ class LogFilter:
 
         ``books`` tell whether a notification's page is found by walking it, by sorting, or not at
         all: there is nothing to be gone through for a state that nobody is in.
+
+        A login's rows are those of the people who have or had it, and those of no person (tests,
+        replays): each is asked for apart, since another index finds them. Among a person's, rows
+        that went out under another login are left out.
         """
         rows = self._rows()
         if self.recipient:
@@ -68,7 +73,10 @@ class LogFilter:
             if self.notification is not None:
                 rows = row_by_row(rows, "origin_id", [self.notification])
                 rows = row_by_row(rows, "origin_kind", [NOTIFICATION])
-            return Listing(rows, self.states, by_state=False)
+            parts = [rows.filter(recipient_id=None)]
+            if people := people_of(tenant, self.recipient):
+                parts.append(rows.filter(recipient_id__in=people))
+            return Listing(parts, self.states, by_state=False)
         if self.notification is not None:
             rows = row_by_row(rows, "tenant_id", [tenant.pk])
             rows = rows.of_origin(NOTIFICATION, self.notification)
@@ -84,14 +92,14 @@ class LogFilter:
                 and RARE * wanted < books.total
                 and connection.vendor != "sqlite"
             )
-            return Listing(rows, self.states, BY_PERSON, few, by_state=False)
+            return Listing([rows], self.states, BY_PERSON, few, by_state=False)
         if self.channel:
             # All of a channel's are its tenant's. Said once more of each row, PostgreSQL would take
             # the tenant's index by state, and walk all of other channels.
             is_ours = self.channel.tenant_id == tenant.pk
             rows = rows.filter(channel=self.channel) if is_ours else rows.none()
-            return Listing(rows, self.states or tuple(State))
-        return Listing(rows.of(tenant), self.states)
+            return Listing([rows], self.states or tuple(State))
+        return Listing([rows.of(tenant)], self.states)
 
     def _wanted(self, books: Tally | None) -> int | None:
         """How many of the notification's deliveries are in the states; None: not known, or all."""

@@ -1,7 +1,7 @@
 """The log, read by key: no page costs more for lying deep, and nothing is counted."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -109,13 +109,14 @@ def row_by_row(rows: DeliveryQuerySet, field: str, wanted: Iterable[Any]) -> Del
 class Listing:
     """Deliveries in the log's order. ``states``: those wanted, none for all.
 
+    ``parts`` have no row in common; each is read by an index of its own, what they give is merged.
     ``by_state``: the index that serves the reading has the state before the time, so each state
     is asked for by itself. Without it, rows are taken in order and those of other states left out.
     ``few``: all that match are to be looked up and sorted, as they are too few to be met soon on
     a walk in order.
     """
 
-    rows: DeliveryQuerySet
+    parts: Sequence[DeliveryQuerySet]
     states: tuple[State, ...] = ()
     order: Order = NEWEST_FIRST
     few: bool = False
@@ -167,31 +168,37 @@ class Listing:
                 )
             return rows.order_by(*in_order)
 
-        if len(self.states) < 2 or not self.by_state:
-            rows = self.rows
-            if self.states and self.by_state:
-                rows = rows.filter(state=self.states[0])
-            elif self.states:
-                rows = row_by_row(rows, "state", self.states)
-            found = nearest(rows)
+        parts = list(self._parts())
+        if len(parts) == 1:
+            found = nearest(parts[0])
             if self.few:  # an expression hides the order from the index that would be walked
                 by = F(self.order.field) + 0
                 found = found.order_by(by.asc() if upwards else by.desc(), in_order[1])
             return list(found.prefetch_related("channel")[:number])
-        # Several states: the nearest of each, by the index that has the state before the time.
-        # Asked for at once, the database would walk all rows between the few that match.
+        # The nearest of each, by its index. Asked for at once, the database would walk all rows
+        # between the few that match.
         each = [
-            Delivery.objects.filter(
-                pk__in=nearest(self.rows.filter(state=state)).values("pk")[:number]
-            )
+            Delivery.objects.filter(pk__in=nearest(rows).values("pk")[:number])
             .order_by()
-            .values_list(self.order.field, "pk")
-            for state in self.states
+            .values("pk")
+            for rows in parts
         ]
-        keys = each[0].union(*each[1:], all=True).order_by(*in_order)[:number]
-        pks = [pk for _, pk in keys]
-        by_pk = Delivery.objects.prefetch_related("channel").in_bulk(pks)
-        return [by_pk[pk] for pk in pks]
+        # They are merged as keys, so that messages are read, and held while they are put in order,
+        # of those alone that are wanted.
+        merged = Delivery.objects.filter(pk__in=each[0].union(*each[1:], all=True))
+        keys = merged.order_by(*in_order).values("pk")[:number]
+        found = Delivery.objects.filter(pk__in=keys).order_by(*in_order)
+        return list(found.prefetch_related("channel"))
+
+    def _parts(self) -> Iterator[DeliveryQuerySet]:
+        """What one index each serves."""
+        for rows in self.parts:
+            if not self.states:
+                yield rows
+            elif self.by_state:
+                yield from (rows.filter(state=state) for state in self.states)
+            else:
+                yield row_by_row(rows, "state", self.states)
 
     def _page(self, rows: list[Delivery], *, more: bool, newest: bool) -> Page:
         return Page(

@@ -1,3 +1,4 @@
+from notifications.models.former_login import FormerLogin
 from notifications.models.notification import ORIGIN, Notification, Stage
 from notifications.models.recipient import Address, OptOut, Recipient, Role
 from notifications.models.template import DEFAULT_TEMPLATE, ContentType, Template, TemplateVersion
@@ -7,6 +8,7 @@ __all__ = [
     "ORIGIN",
     "Address",
     "ContentType",
+    "FormerLogin",
     "Notification",
     "OptOut",
     "Recipient",

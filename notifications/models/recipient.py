@@ -27,7 +27,8 @@ def login_key(login: str) -> str:
 class LoginKey(models.CharField[str, str]):
     """Holds the key of the row's login: put there by save() and by bulk_create(), by nobody else.
 
-    update() and bulk_update() would not, so nothing may change a login by these.
+    update() and bulk_update() would not, so nothing may change a login by these. A rename goes
+    through `save_recipient`, which keeps the former login for the delivery log.
     """
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str:

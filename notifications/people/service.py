@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from notifications.models import Address, OptOut, Recipient, Role
+from notifications.people.logins import keep_login
 from project.access.audit import Actor, record
 from project.access.models import Tenant
 
@@ -46,6 +47,8 @@ def save_recipient(
     with transaction.atomic():
         before = None if is_new else Recipient.objects.select_for_update().get(pk=recipient.pk)
         fields = [name for name in _FIELDS if _differs(before, recipient, name)]
+        if before is not None and before.login != recipient.login:
+            keep_login(before)
         recipient.save()
         if roles is not None and _set_roles(recipient, roles):
             fields.append("roles")

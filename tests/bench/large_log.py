@@ -2,7 +2,8 @@
 """A large delivery log, written by set-based SQL: what months of sending leave behind.
 
 Two tenants share it: one with nearly all, one with a hundredth. Notifications of many sizes
-follow each other in time, each over one channel; the tallies agree with the rows.
+follow each other in time, each over one channel; of what they sent, a hundredth was replayed. The
+tallies agree with the rows. The large tenant's people are there; every tenth was deleted since.
 """
 
 import random
@@ -16,6 +17,8 @@ from tests.bench.installation import demo
 MONTHS = timedelta(days=90)
 # How many notifications of which share of the people; together ten times the people.
 SIZES = ((4, 1.0), (30, 0.1), (300, 0.01))
+GONE = 10  # one in so many people was deleted
+REPLAYED = 100  # one in so many deliveries was replayed, if it was sent
 SMALL = 10  # notifications of the other tenant, of a hundredth of the people
 # Thousandths of a notification's people that are in each state; the rest is sent.
 USUAL = {"delivered": 250, "failed": 15, "expired": 10, "suppressed": 20}
@@ -73,12 +76,16 @@ def make(deliveries: int) -> LargeLog:
     small = Tenant.objects.create(name="Small", is_demo=True)
     Channel.objects.create(tenant=small, name="Theirs", kind="webhook")
     people = deliveries // 10
+    first = _first_free()
     sendings = list(_plan(tenant, small, people))
     with connection.cursor() as cursor:
         for statement in _QUICKLY[connection.vendor]:
             cursor.execute(statement)
         for sending in sendings:
-            cursor.execute(_deliveries(sending, people))
+            cursor.execute(_deliveries(sending, people, first))
+        cursor.execute(_replays())
+        for statement in _people(tenant, people, first):
+            cursor.execute(statement)
         cursor.execute(_attempts())
         cursor.execute(_tallies())
         if connection.vendor == "postgresql":  # as its autovacuum does; SQLite has none
@@ -149,7 +156,48 @@ def _later(moment: str, seconds: str) -> str:
     return f"strftime('%Y-%m-%d %H:%M:%f', {moment}, ({seconds}) || ' seconds') || '001'"
 
 
-def _deliveries(sending: Sending, people: int) -> str:
+def _first_free() -> int:
+    """The id before the first that a person can have here."""
+    from notifications.models import Recipient
+
+    return Recipient.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _people(tenant: Any, people: int, first: int) -> Iterator[str]:
+    """SQL that writes the people; of those who were deleted, the login that they had."""
+    from django.db import connection
+
+    yes = "TRUE" if connection.vendor == "postgresql" else "1"
+    numbers = f"""WITH RECURSIVE numbers (n) AS (
+            SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {people}
+        ), people (n, id, login) AS (SELECT n, {first} + n, {_login("n")} FROM numbers)"""
+    yield f"""
+        INSERT INTO notifications_recipient (id, tenant_id, login, login_key, name, locale,
+            time_zone, is_active, created_at, updated_at) {numbers}
+        SELECT id, {tenant.pk}, login, login, '', '', '', {yes}, CURRENT_TIMESTAMP,
+            CURRENT_TIMESTAMP FROM people WHERE n % {GONE} <> 0"""
+    yield f"""
+        INSERT INTO notifications_formerlogin (tenant_id, login, recipient_id) {numbers}
+        SELECT {tenant.pk}, login, id FROM people WHERE n % {GONE} = 0"""
+
+
+def _login(number: str) -> str:
+    """SQL for `person`."""
+    return f"'person' || ({number}) || '@acme.example'"
+
+
+def _replays() -> str:
+    """SQL that writes what was sent once more: deliveries of no person."""
+    same = """tenant_id, channel_id, recipient, address, payload, state, reason, priority,
+        ordering_key, due_at, deadline, attempt_count, lease_until, holder, vendor_id, created_at,
+        settled_at"""
+    return f"""
+        INSERT INTO channels_app_delivery (origin_kind, origin_id, {same})
+        SELECT 'replay', id, {same} FROM channels_app_delivery
+        WHERE id % {REPLAYED} = 0 AND state = 'sent' ORDER BY id"""
+
+
+def _deliveries(sending: Sending, people: int, first: int) -> str:
     """SQL that writes a notification's deliveries, a thousand a second."""
     upto, cases = 0, ""
     for state, share in sending.states.items():
@@ -163,9 +211,9 @@ def _deliveries(sending: Sending, people: int) -> str:
         "channel_id": str(sending.channel.pk),
         "origin_kind": "'notification'",
         "origin_id": str(sending.pk),
-        "recipient_id": who,
-        "recipient": f"'person' || {who} || '@acme.example'",
-        "address": f"'person' || {who} || '@acme.example'",
+        "recipient_id": f"{first} + {who}",
+        "recipient": _login(who),
+        "address": _login(who),
         "payload": _json(
             f"""'{{"type": "TEXT", "text": "Hello person ' || {who} || ', the mail server is down"""
             """ for maintenance and will be back at eight. We are sorry for the trouble, and"""

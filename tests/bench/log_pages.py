@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from tests.bench.large_log import LargeLog, Sending, person
+from tests.bench.large_log import GONE, LargeLog, Sending, person
 
 LOG = "/admin/channels_app/delivery/"
 NOTIFICATION = "/admin/notifications/notification/"
@@ -49,7 +49,8 @@ def filters(log: LargeLog) -> Iterator[tuple[str, list[Query]]]:
     by_size = sorted(ours, key=lambda sending: sending.people)
     sizes = [by_size[0].pk, by_size[-10].pk, by_size[-1].pk]
     stopped = next(sending.pk for sending in ours if "cancelled" in sending.states)
-    people = [person(number) for number in (1, 11, 7 * log.people // 9, log.people)]
+    gone = log.people // GONE * GONE  # a person who was deleted
+    people = [person(number) for number in (1, 11, 7 * log.people // 9, gone)]
     states = list(State.values)
     yield "all", [{}]
     yield "state", [{"state": state} for state in states]

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from channels_app.models import Attempt, Channel, Delivery, State
 from channels_app.services import enqueue, open_books
+from notifications.models import FormerLogin
 from project.access.models import Tenant
 
 LIST = "/admin/channels_app/delivery/"
@@ -41,7 +42,11 @@ def other_channel(other_tenant: Tenant) -> Channel:
 
 @pytest.fixture
 def make_delivery(channel: Channel) -> MakeDelivery:
-    """Store a delivery, with its books: ``make_delivery("ana", state=State.FAILED, tries=2)``."""
+    """Store a delivery, with its books: ``make_delivery("ana", state=State.FAILED, tries=2)``.
+
+    Each has a person of its own, as a notification reaches nobody twice: someone of that login who
+    is gone since.
+    """
     people = itertools.count(1)
 
     def make(
@@ -75,6 +80,10 @@ def make_delivery(channel: Channel) -> MakeDelivery:
             state=state,
             **(defaults | values),
         )
+        if delivery.recipient_id is not None:
+            FormerLogin.objects.create(
+                tenant=over.tenant, login=recipient, recipient_id=delivery.recipient_id
+            )
         open_books(over.tenant, delivery.origin_kind, delivery.origin_id)
         enqueue([delivery], kind=delivery.origin_kind, pk=delivery.origin_id)
         for number in range(1, tries + 1):
