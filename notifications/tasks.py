@@ -19,11 +19,8 @@ from project.slots import hold_slot
 log = logging.getLogger(__name__)
 
 LIFE = 60.0  # seconds after which a task hands over to a new one
-# SQLite has one writer, and those who wait for their turn look again each tenth of a second only:
-# without a pause between its commits, an expansion would keep dispatch and web out to its end.
-# Most of it is spent reading and wording the next batch.
-TURN = 0.12  # seconds
-# For as long as that a batch may keep them out; where it took longer, the next one is smaller.
+# For as long as that a batch may keep SQLite's other writers out; where it took longer, the next
+# one is smaller. They come in while that is read and worded (`project/sqlite/`).
 HELD = 0.2  # seconds
 SMALLEST = 500  # people
 # An expansion that has not moved for so long has lost its task.
@@ -50,14 +47,11 @@ def expand(pk: int) -> None:
 
 def _expand(pk: int) -> None:
     began = time.monotonic()
-    batches, turn, size = 0, 0.0, expansion.BATCH
+    batches, size = 0, expansion.BATCH
     while (batch := Batch.next_of(pk, size)) is not None:
-        if settings.SQLITE:
-            time.sleep(max(0.0, turn - time.monotonic()))
         if batch.store() is None:
             break
         if settings.SQLITE:
-            turn = time.monotonic() + TURN
             size = _fitting(size, batch.held)
         batches += 1
         if batches == 2:

@@ -62,7 +62,7 @@ import sys, django
 django.setup()
 from django.conf import settings
 from notifications import expansion, tasks
-settings.DRAINS, expansion.BATCH, tasks.TURN = 0, 10, 0.02
+settings.DRAINS, expansion.BATCH = 0, 10
 store = expansion.Batch.store
 def say(batch):
     added = store(batch)
