@@ -53,7 +53,7 @@ class Lane:
         return self.channel.max_in_flight - len(self.flying)
 
     def took(self, delivery: Delivery) -> None:
-        delivery.channel = self.channel
+        delivery._state.fields_cache["channel"] = self.channel  # by the way round Django's checks
         self.flying.add(try_of(delivery))
         if delivery.attempt_count > 1:
             self.retrying.add(try_of(delivery))

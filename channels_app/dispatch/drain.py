@@ -58,8 +58,9 @@ class Drain:
         self.turns = 0
         self.due: dict[int, Due] = {}  # the channels that have something to claim
         self.asked_at = float("-inf")
-        self.launched = 0  # how many left at the last look
+        self.expected = 0  # how many of those under way were to land soon, at the last look
         self.landings = 0  # of all that left, how many had landed then
+        self.carried: set[int] = set()  # what was under way before it
         self.looked_at = float("-inf")
         self.unusable: dict[int, float] = {}  # channels, and when each is to be looked at again
         self.housekept_at = float("-inf")
@@ -110,7 +111,7 @@ class Drain:
         """Claim and send what is due; returns how many rows were taken."""
         if not self._worth_a_look():
             return 0
-        launched = 0
+        launched, before = 0, set(self.hand.flying)
         for pk, due in self._in_rotation(self._channels_due()):
             lane = self._lane(pk, due.changed_at)
             if lane is None:
@@ -125,8 +126,11 @@ class Drain:
                 self.due.pop(pk)
             if taken and due.is_paused:
                 self.due.pop(pk)
-        self.looked_at, self.launched = time.monotonic(), launched
-        self.landings = self.hand.landings
+        # What was under way two looks ago takes its time; by less, each look would expect less
+        # than the one before, down to single rows.
+        slow = len(self.carried & self.hand.flying.keys())
+        self.expected, self.carried = len(self.hand.flying) - slow, before
+        self.looked_at, self.landings = time.monotonic(), self.hand.landings
         return launched
 
     def _claim(self, lane: Lane, due: Due, now: datetime) -> list[Delivery]:
@@ -146,13 +150,13 @@ class Drain:
         return taken
 
     def _worth_a_look(self) -> bool:
-        """Whether most of what left last has room again, or some time is over.
+        """Whether most of what was expected has landed, or some time is over.
 
         Few rows cost as many do. What hangs for long is left out of it: others need not wait.
         """
         landed = self.hand.landings - self.landings
         return (
-            landed >= max(1, 3 * self.launched // 4)
+            landed >= max(1, 3 * self.expected // 4)
             or not self.hand.flying
             or time.monotonic() - self.looked_at >= GLANCE
         )

@@ -64,13 +64,14 @@ def together() -> AbstractContextManager[Any]:
 
 def moment(value: datetime) -> str:
     """Word a moment as both databases keep it: in UTC, without saying so."""
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    text = (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(" ")
+    return text.removesuffix("+00:00")
 
 
 def in_utc(value: datetime | str) -> datetime:
     """Read a moment: SQLite's come without a zone, PostgreSQL's connection speaks UTC."""
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        return datetime.fromisoformat(f"{value}+00:00")
     return value.replace(tzinfo=UTC)
 
 
