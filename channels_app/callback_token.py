@@ -5,17 +5,18 @@ documents leave its claims open; ours are ``iss``, ``iat``, ``exp``, ``jti``, ``
 ``bodyHash``: the SHA-256 of the body as it is sent, base64url without padding.
 """
 
+import json
 from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 
-import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-ALGORITHM = "RS256"
 LIFETIME = timedelta(minutes=5)
 SMALLEST = 2048  # bits; RFC 7518, section 3.3
 LARGEST = 4096  # a signature with a larger key takes longer than most requests
@@ -45,12 +46,24 @@ def callback_token(
 ) -> str:
     """Sign ``body`` for this try; ``token_id`` is the same over all tries of a message."""
     issued = int(now.timestamp())
-    claims = {
+    claims: dict[str, str | int] = {
         "iss": issuer,
         "iat": issued,
         "exp": issued + int(LIFETIME.total_seconds()),
         "jti": token_id,
         "orgId": organisation,
-        "bodyHash": urlsafe_b64encode(sha256(body).digest()).rstrip(b"=").decode(),
+        "bodyHash": _base64(sha256(body).digest()).decode(),
     }
-    return jwt.encode(claims, key, ALGORITHM)
+    # RFC 7515, section 3.1. PyJWT gives the same, and takes 5 to 10 % of the signature's time for
+    # it: that of a whole settlement.
+    signed = b".".join([_HEADER, _base64(_encode(claims).encode())])
+    return b".".join([signed, _base64(key.sign(signed, _PADDING, _HASH))]).decode()
+
+
+def _base64(octets: bytes) -> bytes:
+    return urlsafe_b64encode(octets).rstrip(b"=")
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_HEADER = _base64(_encode({"alg": "RS256", "typ": "JWT"}).encode())
+_PADDING, _HASH = PKCS1v15(), SHA256()
