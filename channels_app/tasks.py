@@ -33,7 +33,7 @@ def drain(spent: float = 0.0) -> None:
             if slot is None:
                 return
             # One loop waits for what falls due soon; the others are there for the load.
-            more = Drain(linger=slot == 0, spent=spent).run()
+            more = Drain(linger=slot == 0, spent=spent, call=wake).run()
         # A row may have come between the first loop's last look and its slot's release; what the
         # others leave, the first one sees.
         if more or (slot == 0 and _anything_by(timezone.now())):

@@ -7,6 +7,7 @@ happens to it, the rows say what is to be done, and the next loop goes on from t
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -41,15 +42,20 @@ GLANCE = 0.02  # seconds between looks for more while little has landed
 ASK = 0.05  # seconds between questions which channels have something due
 POLL = 0.2  # seconds between looks at the database while nothing is under way
 REST = 5.0  # seconds before a channel that could not be used is looked at again
+BUSY = 0.5  # share of a second spent working, from which on another loop is called for
 
 
 class Drain:
     """One dispatch loop. ``linger``: stay for what falls due soon, instead of ending at once.
 
     ``spent``: seconds that its task has taken before, by which it hands over sooner.
+    ``call``: what has another loop started, where this one has all hands full; the host's limit
+    is for it to keep.
     """
 
-    def __init__(self, *, linger: bool = True, spent: float = 0.0) -> None:
+    def __init__(
+        self, *, linger: bool = True, spent: float = 0.0, call: Callable[[], None] | None = None
+    ) -> None:
         self.holder = uuid.uuid4().hex
         self.linger = linger
         self.life = max(LIFE - spent, 1.0)
@@ -64,6 +70,8 @@ class Drain:
         self.looked_at = float("-inf")
         self.unusable: dict[int, float] = {}  # channels, and when each is to be looked at again
         self.housekept_at = float("-inf")
+        self.call = call
+        self.worked = time.thread_time()  # seconds of processor time, when it last kept house
         self.window: int = max(1, WINDOW // max(1, settings.DRAINS))
         self.transport = BulkTransport(window=self.window)
         self.batches = BatchRunner()
@@ -268,9 +276,15 @@ class Drain:
 
     def _keep_house(self) -> None:
         """Once a second, do what time alone brings about."""
-        if time.monotonic() - self.housekept_at < 1:
+        since = time.monotonic() - self.housekept_at
+        if since < 1:
             return
         self.housekept_at = time.monotonic()
+        # One hint may have come for any number of rows. The database's part is not counted, nor
+        # is the network's: for what they are waited for, half of a second's work is a lot.
+        worked, self.worked = time.thread_time() - self.worked, time.thread_time()
+        if self.call and worked > since * BUSY:
+            self.call()
         left = statements.left_by_time(now := timezone.now())
         if left.stalled:
             recover.give_back(now, in_hand=self.hand.rows())
