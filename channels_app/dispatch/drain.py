@@ -43,6 +43,8 @@ ASK = 0.05  # seconds between questions which channels have something due
 POLL = 0.2  # seconds between looks at the database while nothing is under way
 REST = 5.0  # seconds before a channel that could not be used is looked at again
 BUSY = 0.5  # share of a second spent working, from which on another loop is called for
+CALLS = 10.0  # seconds from one call to the next
+SLOW_CALL = 0.5  # seconds; after one that took longer, a broker that hangs, there is no other
 
 
 class Drain:
@@ -71,6 +73,7 @@ class Drain:
         self.unusable: dict[int, float] = {}  # channels, and when each is to be looked at again
         self.housekept_at = float("-inf")
         self.call = call
+        self.call_at = float("-inf")  # not again before
         self.worked = time.thread_time()  # seconds of processor time, when it last kept house
         self.window: int = max(1, WINDOW // max(1, settings.DRAINS))
         self.transport = BulkTransport(window=self.window)
@@ -280,11 +283,9 @@ class Drain:
         if since < 1:
             return
         self.housekept_at = time.monotonic()
-        # One hint may have come for any number of rows. The database's part is not counted, nor
-        # is the network's: for what they are waited for, half of a second's work is a lot.
         worked, self.worked = time.thread_time() - self.worked, time.thread_time()
-        if self.call and worked > since * BUSY:
-            self.call()
+        if worked > since * BUSY:
+            self._call_for_help()
         left = statements.left_by_time(now := timezone.now())
         if left.stalled:
             recover.give_back(now, in_hand=self.hand.rows())
@@ -292,6 +293,15 @@ class Drain:
             recover.expire(now)
         if left.halted:
             recover.cancel_halted(now)
+
+    def _call_for_help(self) -> None:
+        """Have another loop started: one hint may have come for any number of rows."""
+        began = time.monotonic()
+        if self.call is None or began < self.call_at:
+            return
+        self.call()
+        took = time.monotonic() - began
+        self.call_at = began + CALLS if took < SLOW_CALL else float("inf")
 
     def _worth_waiting(self) -> bool:
         """Sleep a little when something is due soon; False when the loop may end."""

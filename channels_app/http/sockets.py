@@ -38,7 +38,8 @@ class Sockets:
             lane = self._lanes.get(descriptor)
             if lane is None:  # let go by what another one did just now
                 continue
-            if events & select.POLLNVAL:  # closed, and not by libcurl
+            # Closed without a word, and perhaps somebody else's by now: it would be ready for ever.
+            if events & select.POLLNVAL or not len(lane):
                 self.let_go(descriptor, lane)
             lane.act(descriptor, events)
 
