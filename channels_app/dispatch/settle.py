@@ -85,7 +85,7 @@ def _try(result: Result, settled_at: str) -> Try:
         delivery_id=delivery.pk,
         number=delivery.attempt_count,
         holder=delivery.holder,
-        state=state.value,  # a plain text: a choice is adapted at the price of a whole row
+        state=state.value,  # as plain text: for a choice, sqlite3 looks for an adapter each time
         due_at=moment(due_at) if due_at else None,
         settled_at=None if state is State.QUEUED else settled_at,
         reason=result.error,
