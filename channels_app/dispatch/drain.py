@@ -21,7 +21,7 @@ from channels_app.dispatch import breaker, recover
 from channels_app.dispatch.batches import BatchRunner, deliver_at_once
 from channels_app.dispatch.claims import Lane, claim
 from channels_app.dispatch.hand import Hand
-from channels_app.dispatch.results import build, cut_off, of_response, of_verdict, try_of
+from channels_app.dispatch.results import build, cut_off, of_response, of_verdict, seal, try_of
 from channels_app.dispatch.settle import settle
 from channels_app.http import BulkTransport
 from channels_app.models import Channel, Delivery, statements
@@ -218,7 +218,8 @@ class Drain:
         connector = lane.connector
         if isinstance(connector, HttpConnector):
             # One step for all, then the next: each keeps the processor's caches to itself.
-            requests = [build(connector, one, lane.credentials, now) for one in deliveries]
+            built = [build(connector, one, lane.credentials, now) for one in deliveries]
+            requests = [seal(connector, one) for one in built]
             for delivery, request in zip(deliveries, requests, strict=True):
                 if isinstance(request, Rejected | Unavailable):
                     verdict = of_verdict(delivery, request, started_at=now, duration=0)

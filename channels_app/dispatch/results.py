@@ -56,6 +56,19 @@ def build(
         return Unavailable(f"The request could not be made: {type(error).__name__}")
 
 
+def seal(
+    connector: HttpConnector, request: HttpRequest | Rejected | Unavailable
+) -> HttpRequest | Rejected | Unavailable:
+    """Sign what is to be signed; see `HttpRequest.seal`."""
+    if not isinstance(request, HttpRequest):
+        return request
+    try:
+        return request.sealed()
+    except Exception as error:
+        log.exception("The %s connector could not sign a request.", connector.kind)
+        return Unavailable(f"The request could not be signed: {type(error).__name__}")
+
+
 def of_verdict(
     delivery: Delivery,
     verdict: Verdict,

@@ -45,7 +45,7 @@ def checked_fields(request: HttpRequest) -> list[tuple[str, str]]:
     if not 0 < request.timeout <= LONGEST_TIMEOUT:
         raise TransportError(ErrorCode.BAD_REQUEST, "The timeout makes no sense.")
     fields = []
-    for name, value in request.headers.items():
+    for name, value in request.sealed().headers.items():
         if not _may_be_set(name):
             raise TransportError(ErrorCode.BAD_REQUEST, "A header has a name that is not allowed.")
         plain = value.isascii() and value.isprintable()  # nearly all: ten times as fast

@@ -20,7 +20,7 @@ def send_one(pk: int) -> None:
         _credentials[channel.pk] = Credentials.of(channel)
     connector = connector_for(channel.kind)
     now = timezone.now()
-    request = connector.request(delivery, _credentials[channel.pk], now)  # type: ignore[attr-defined]
+    request = connector.request(delivery, _credentials[channel.pk], now).sealed()  # type: ignore[attr-defined]
     answer = _session.post(
         request.url, data=request.body, headers=dict(request.headers), timeout=20
     )

@@ -1,14 +1,17 @@
 """Each kind of channel, driven by the dispatch loop against a real far end."""
 
+from base64 import urlsafe_b64encode
 from datetime import timedelta
+from hashlib import sha256
 
+import jwt
 import pytest
 from django.utils import timezone
 
 from channels_app.dispatch.drain import Drain
 from channels_app.models import Attempt, Delivery, State
 from channels_app.services import enqueue, open_books
-from tests.support.channels import make_channel
+from tests.support.channels import make_channel, make_rsa_key
 from tests.support.receiver import Answer, Receiver
 from tests.support.smtp import MailServer
 
@@ -98,3 +101,41 @@ def test_luma_gets_one_request_each_and_its_refusals_stand_in_the_log(demo, send
     assert {r.headers["authorization"] for r in receiver.requests} == {"Bearer t0ken"}
     contacts = [request.json()["recipients"]["contacts"] for request in receiver.requests]
     assert sorted(contacts) == [["ana"], ["nobody"]]
+
+
+def signing_channel(tenant, url: str):
+    private, public = make_rsa_key()
+    channel = make_channel(tenant, "webhook", settings={"url": url})
+    channel.keep_secrets({**channel.secrets, "private_key": private})
+    channel.save()
+    return channel, public
+
+
+def test_each_of_many_signed_messages_has_a_token_of_its_own(demo, send):
+    with Receiver() as receiver:
+        channel, public = signing_channel(demo, receiver.url)
+        rows = send(channel, *[f"person{number}@acme.example" for number in range(60)])
+    tokens = {}
+    for request in receiver.requests:
+        scheme, token = request.headers["authorization"].split(" ")
+        claims = jwt.decode(token, public, ["RS256"])
+        digest = urlsafe_b64encode(sha256(request.body).digest()).rstrip(b"=").decode()
+        assert (scheme, claims["bodyHash"]) == ("Bearer", digest)
+        assert claims["jti"] == request.headers["webhook-id"]
+        tokens[claims["jti"]] = token
+    assert sorted(tokens) == sorted(row.public_id for row in rows)
+    assert len(set(tokens.values())) == 60
+
+
+def test_a_signature_that_fails_is_tried_again_later(demo, send, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("channels_app.connectors.webhook.authorization", fail)
+    with Receiver() as receiver:
+        channel, _ = signing_channel(demo, receiver.url)
+        (row,) = send(channel, "ana@acme.example")
+    assert not receiver.requests
+    attempt = Attempt.objects.get()
+    assert (row.state, attempt.outcome) == (State.QUEUED, "unavailable")
+    assert attempt.error == "The request could not be signed: MemoryError"

@@ -182,3 +182,16 @@ def test_a_request_costs_no_query(channel, django_assert_num_queries):
     credentials = Credentials.of(channel)
     with django_assert_num_queries(0):
         webhook.request(delivery, credentials, NOON)
+
+
+def test_numbers_of_any_size_arrive_as_they_are(channel):
+    card = {"big": 2**80, "small": -(2**70), "share": 0.1}
+    delivery = make_delivery(channel, {"type": "CARD", "card": card})
+    assert json.loads(request_for(delivery).body)["data"]["content"]["card"] == card
+
+
+def test_the_fields_of_a_body_are_sorted_at_every_depth(channel):
+    card = {"b": {"z": 1, "é": 2, "a": 3}, "a": []}
+    body = request_for(make_delivery(channel, {"type": "CARD", "card": card})).body.decode()
+    sorted_again = json.dumps(json.loads(body), sort_keys=True, ensure_ascii=False)
+    assert body == sorted_again.replace(", ", ",").replace(": ", ":")

@@ -32,7 +32,7 @@ def channel(tenant):
 
 
 def request_at(channel, now):
-    return Webhook().request(make_delivery(channel), Credentials.of(channel), now)
+    return Webhook().request(make_delivery(channel), Credentials.of(channel), now).sealed()
 
 
 def test_the_printed_verification_accepts_what_is_sent(channel, sample):

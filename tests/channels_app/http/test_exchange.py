@@ -52,6 +52,22 @@ def test_a_request_may_name_its_own_agent(send, loopback, receiver):
     assert receiver.requests[0].headers["user-agent"] == "DataNotifier"
 
 
+def test_what_a_seal_makes_travels_with_the_other_headers(send, loopback, receiver):
+    request = HttpRequest(
+        "POST", receiver.url, {"X-Name": "a"}, b"x", seal=lambda: {"Authorization": "Bearer t"}
+    )
+    send(request, loopback)
+    headers = receiver.requests[0].headers
+    assert (headers["x-name"], headers["authorization"]) == ("a", "Bearer t")
+
+
+def test_a_seal_may_set_no_more_than_any_other_header(send, loopback, receiver):
+    request = HttpRequest("POST", receiver.url, seal=lambda: {"Host": "elsewhere.example"})
+    with pytest.raises(TransportError):
+        send(request, loopback)
+    assert not receiver.requests
+
+
 def test_a_large_body_arrives_whole(send, loopback, receiver):
     body = b"0123456789" * 200_000
     send(HttpRequest("POST", receiver.url, body=body), loopback)
