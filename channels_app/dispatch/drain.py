@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -20,8 +21,15 @@ from channels_app.connectors.base import BatchConnector, HttpConnector, Rejected
 from channels_app.dispatch import breaker, recover
 from channels_app.dispatch.batches import BatchRunner, deliver_at_once
 from channels_app.dispatch.claims import Lane, claim
-from channels_app.dispatch.hand import Hand
-from channels_app.dispatch.results import build, cut_off, of_response, of_verdict, seal, try_of
+from channels_app.dispatch.hand import Hand, Written
+from channels_app.dispatch.results import (
+    build,
+    cut_off,
+    of_response,
+    of_verdict,
+    seal,
+    try_of,
+)
 from channels_app.dispatch.settle import settle
 from channels_app.http import BulkTransport
 from channels_app.models import Channel, Delivery, statements
@@ -30,6 +38,8 @@ from channels_app.secrets import SecretsUnreadable
 from project import stopping
 
 log = logging.getLogger(__name__)
+
+_Taken = tuple[Lane, list[Delivery], datetime]  # what was claimed over a channel, and when
 
 WINDOW = 256  # deliveries in hand at once on one host, shared out among its loops
 LIFE = 60.0  # seconds after which a loop hands over to a new one
@@ -94,18 +104,15 @@ class Drain:
 
     def _turn(self, *, landing: bool = False) -> bool:
         """Do one round; False when nothing is under way and nothing came of it."""
-        launched = 0
         try:
             # First what has ended: after a standstill, answers that came are still in time.
             self._collect(POLL / 10)
             if self.hand.carry_out():
                 self.due.clear()  # a channel's standing has changed
-            # With nothing under way, nothing more comes that could be written down along with it.
-            settled = self.hand.settle(now=not self.hand.flying, free=self.window - len(self.hand))
             self.hand.renew()
             if not landing:
                 self._keep_house()
-                launched = self._launch()
+            moved = self._exchange(landing=landing)
         except DatabaseError:
             # The rows wait, and what is in hand is kept: settled once the database is back,
             # or given up when its lease ends.
@@ -114,35 +121,58 @@ class Drain:
             time.sleep(1)
             return True
         # What was settled just now may let others go: more may be due at once.
-        return bool(launched or len(self.hand) or settled)
+        return moved or len(self.hand) > 0
 
     # --- claim and send -------------------------------------------------------------------------
 
-    def _launch(self) -> int:
-        """Claim and send what is due; returns how many rows were taken."""
-        if not self._worth_a_look():
-            return 0
-        launched, before = 0, set(self.hand.flying)
+    def _exchange(self, *, landing: bool) -> bool:
+        """Settle what has ended, claim and send what is due; False where there was neither."""
+        # With nothing under way, nothing more comes that could be written down along with it.
+        settles = self.hand.has_enough(self.window - len(self.hand), now=not self.hand.flying)
+        looks = not landing and self._worth_a_look()
+        # One commit for both, where each would be one: half the writing, half the turns at it.
+        together = settles and looks and not statements.on_postgres()
+        came_through: list[bool] = []
+        written = Written([], [])
+        taken: list[_Taken] = []
+        try:
+            with statements.together() if together else nullcontext():
+                if together:  # first of all: what others do after the commit may fail
+                    transaction.on_commit(lambda: came_through.append(True))
+                if settles:
+                    written = self.hand.settle()
+                if looks:
+                    self._claim_what_is_due(taken)
+        except BaseException:
+            if together and not came_through:
+                self.hand.undo(written, [row for _, rows, _ in taken for row in rows])
+                taken.clear()
+            raise
+        finally:
+            self._send_all(taken)
+        return bool(settles or taken)
+
+    def _claim_what_is_due(self, taken: list[_Taken]) -> None:
+        """Claim over all channels; adds to ``taken`` one by one."""
+        before = set(self.hand.flying)
         for pk, due in self._in_rotation(self._channels_due()):
             lane = self._lane(pk, due.changed_at)
             if lane is None:
                 continue
             now = timezone.now()  # the claims before this one may have waited for the database
-            taken = self._claim(lane, due, now)
-            self.hand.take(lane, taken)
-            launched += len(taken)
-            if taken:
-                self._send(lane, taken, now)
+            rows = self._claim(lane, due, now)
+            self.hand.take(lane, rows)
+            if rows:
+                taken.append((lane, rows, now))
             elif self._room(lane) > 0 and lane.free > 0:
                 self.due.pop(pk)
-            if taken and due.is_paused:
+            if rows and due.is_paused:
                 self.due.pop(pk)
         # What was under way two looks ago takes its time; by less, each look would expect less
         # than the one before, down to single rows.
         slow = len(self.carried & self.hand.flying.keys())
         self.expected, self.carried = len(self.hand.flying) - slow, before
         self.looked_at, self.landings = time.monotonic(), self.hand.landings
-        return launched
 
     def _claim(self, lane: Lane, due: Due, now: datetime) -> list[Delivery]:
         """Take what may leave over this channel: of a paused one, a single row as its probe."""
@@ -214,6 +244,16 @@ class Drain:
         self.unusable.pop(pk, None)
         return lane
 
+    def _send_all(self, taken: list[_Taken]) -> None:
+        waiting = iter(taken)
+        try:
+            for lane, rows, now in waiting:
+                self._send(lane, rows, now)
+        finally:
+            for _, rows, _ in waiting:  # those before them could not be sent
+                for row in rows:
+                    self.hand.unsent(row)
+
     def _send(self, lane: Lane, deliveries: list[Delivery], now: datetime) -> None:
         connector = lane.connector
         if isinstance(connector, HttpConnector):
@@ -274,7 +314,7 @@ class Drain:
         for _lane, delivery in list(self.hand.flying.values()):
             self.hand.ended(cut_off(delivery, "The worker was stopped; it may have arrived."))
         self.hand.carry_out()
-        self.hand.settle(now=True)
+        self.hand.settle()
 
     # --- time -----------------------------------------------------------------------------------
 

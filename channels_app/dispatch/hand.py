@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from django.db.models import Value
 from django.db.models.functions import Greatest
@@ -17,6 +18,13 @@ from channels_app.models import Delivery, State
 
 SETTLE_SIZE, SETTLE_AGE = 64, 0.1  # settle so many results at once, or after so many seconds
 SETTLE_FEW = 16  # so many where they hold places that others could have
+
+
+class Written(NamedTuple):
+    """What one settlement held."""
+
+    results: list[Result]
+    unsent: list[Delivery]
 
 
 class Hand:
@@ -79,24 +87,33 @@ class Hand:
             self._changes.pop(key)
         return changed
 
-    def settle(self, *, now: bool = False, free: int = 0) -> bool:
-        """Write down what has ended, once it is enough or old enough; True when it was done.
+    def has_enough(self, free: int, *, now: bool) -> bool:
+        """Whether what has ended is enough, or old enough, to be written down; any is for ``now``.
 
         ``free``: places of the window that are left. What has ended holds places too, so where
         others hang, fewer are enough.
         """
-        if self._unsent:
-            hand_back(self._unsent, holder=self._holder)
-            self._unsent.clear()
-        age = time.monotonic() - self._settled_at
         ended = len(self._results)
         enough = SETTLE_SIZE if free >= ended // 2 else SETTLE_FEW
-        if ended and (now or ended >= enough or age >= SETTLE_AGE):
-            settle(self._results, now=timezone.now())
-            self._results.clear()
-            self._settled_at = time.monotonic()
-            return True
-        return False
+        old = time.monotonic() - self._settled_at >= SETTLE_AGE
+        return bool(self._unsent) or (ended > 0 and (now or old or ended >= enough))
+
+    def settle(self) -> Written:
+        """Write down what has ended, and hand back what was not sent."""
+        written = Written(self._results, self._unsent)
+        if written.unsent:
+            hand_back(written.unsent, holder=self._holder)
+        settle(written.results, now=timezone.now())
+        self._results, self._unsent = [], []  # where one of the two fails, both are done again
+        self._settled_at = time.monotonic()
+        return written
+
+    def undo(self, written: Written, taken: Iterable[Delivery]) -> None:
+        """Take back what was to be one commit, which did not come through."""
+        self._results += written.results
+        self._unsent += written.unsent
+        for delivery in taken:
+            self.landed(delivery)
 
     def renew(self) -> None:
         """Put off the ends of the leases, when a third of their time is over.

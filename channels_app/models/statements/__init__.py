@@ -10,7 +10,7 @@ around it; on SQLite it is some statements in a transaction.
 
 from channels_app.models.statements.books import Origin, shift
 from channels_app.models.statements.claiming import Due, channels_due, claim
-from channels_app.models.statements.running import moment
+from channels_app.models.statements.running import moment, on_postgres, together
 from channels_app.models.statements.settling import Try, settle
 from channels_app.models.statements.waiting import left_by_time
 
@@ -22,6 +22,8 @@ __all__ = [
     "claim",
     "left_by_time",
     "moment",
+    "on_postgres",
     "settle",
     "shift",
+    "together",
 ]

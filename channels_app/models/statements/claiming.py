@@ -1,7 +1,7 @@
 """Taking due deliveries."""
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models.base import ModelState
 
 from channels_app.models.delivery import Delivery, Priority, State
-from channels_app.models.statements.books import Origin, shift
+from channels_app.models.statements.books import shift
 from channels_app.models.statements.running import Row, in_utc, moment, on_postgres, run, together
 
 _DUE = """d.channel_id = {channel} AND d.state = 'queued' AND d.priority = {priority}
@@ -144,10 +144,13 @@ def claim(
             rows = map(_read, rows)
         taken = [_delivery(row, known) for row in rows]
         if taken and not on_postgres():
-            moves: dict[Origin, Counter[str]] = defaultdict(Counter)
-            for row in taken:
-                moves[row.origin_kind, row.origin_id].update({State.QUEUED: -1, State.SENDING: 1})
-            shift(moves)
+            by_origin = Counter([(row.origin_kind, row.origin_id) for row in taken])
+            shift(
+                {
+                    origin: {State.QUEUED: -count, State.SENDING: count}
+                    for origin, count in by_origin.items()
+                }
+            )
     taken.sort(key=lambda row: (row.attempt_count == 1, row.priority, row.due_at, row.id))
     return taken
 

@@ -1,9 +1,12 @@
 """Running a statement as directly as each database allows."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import psycopg
@@ -33,9 +36,7 @@ def run(
         sql = sql.replace("{rows}", _recordset(shape) if on_postgres() else _from_json(shape))
     sql = sql.replace("{lock}", "FOR NO KEY UPDATE OF d SKIP LOCKED" if on_postgres() else "")
     if not on_postgres():
-        with connection.cursor() as cursor:
-            cursor.execute(sql, values)
-            return list(cursor.fetchall()) if cursor.description else []
+        return _on_sqlite(sql, values)
     connection.ensure_connection()
     raw: Any = connection.connection
     if raw.prepare_threshold is None:  # Django's own way; its cursors never prepare
@@ -52,9 +53,49 @@ def run(
 
 def run_each(sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Run one statement once for each of ``rows``, for its effect: on SQLite only."""
-    if rows:  # of nothing, Django passes on the statement as it words none
+    if not rows:  # of nothing, Django passes on the statement as it words none
+        return
+    if _is_watched():
         with connection.cursor() as cursor:
             cursor.executemany(sql, rows)
+        return
+    marked, values_of = _by_place(sql)
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        connection.connection.executemany(marked, map(values_of, rows))
+
+
+def _on_sqlite(sql: str, values: Mapping[str, Any]) -> list[Row]:
+    """By the connection itself: Django's cursor takes longer than some of these statements."""
+    if _is_watched():
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            return list(cursor.fetchall()) if cursor.description else []
+    marked, values_of = _by_place(sql)
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        rows: list[Row] = connection.connection.execute(marked, values_of(values)).fetchall()
+    return rows
+
+
+def _is_watched() -> bool:
+    """Whether somebody looks at each statement, which only Django's cursors show."""
+    return connection.queries_logged or bool(connection.execute_wrappers)
+
+
+@lru_cache(maxsize=100)
+def _by_place(sql: str) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+    """Word a statement by question marks, and say which values they stand for.
+
+    SQLite looks up each value by its name else, for each row.
+    """
+    names = _NAMED.findall(sql)
+    first = itemgetter(*names)
+    values_of = first if len(names) > 1 else lambda values: (first(values),)
+    return _NAMED.sub("?", sql), values_of
+
+
+_NAMED = re.compile(r"%\((\w+)\)s")
 
 
 def together() -> AbstractContextManager[Any]:
@@ -70,9 +111,13 @@ def moment(value: datetime) -> str:
 
 def in_utc(value: datetime | str) -> datetime:
     """Read a moment: SQLite's come without a zone, PostgreSQL's connection speaks UTC."""
-    if isinstance(value, str):
-        return datetime.fromisoformat(f"{value}+00:00")
-    return value.replace(tzinfo=UTC)
+    return _read(value) if isinstance(value, str) else value.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=1000)
+def _read(words: str) -> datetime:
+    """Read one of SQLite's; kept, since what was made together is due together."""
+    return datetime.fromisoformat(f"{words}+00:00")
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -116,8 +116,13 @@ def settle(tries: Sequence[Try]) -> tuple[int, list[Origin]]:
         ours = [one for one in tries if (one["delivery_id"], one["number"], one["holder"]) in held]
         run_each(_MOVE_ONE, ours)
         run_each(_NOTE_ONE, ours)
+        ends = Counter(
+            [
+                (*held[one["delivery_id"], one["number"], one["holder"]], one["state"])
+                for one in ours
+            ]
+        )
         moves: dict[Origin, Counter[str]] = defaultdict(Counter)
-        for one in ours:
-            kind, pk = held[one["delivery_id"], one["number"], one["holder"]]
-            moves[kind, pk].update({State.SENDING: -1, one["state"]: 1})
+        for (kind, pk, state), count in ends.items():
+            moves[kind, pk].update({State.SENDING: -count, state: count})
         return len(ours), shift(moves)
