@@ -51,6 +51,7 @@ LINGER = timedelta(seconds=90)  # it stays for what falls due within so long
 GLANCE = 0.02  # seconds between looks for more while little has landed
 ASK = 0.05  # seconds between questions which channels have something due
 POLL = 0.2  # seconds between looks at the database while nothing is under way
+SEALED = 16  # requests that leave while the next ones are signed
 REST = 5.0  # seconds before a channel that could not be used is looked at again
 BUSY = 0.5  # share of a second spent working, from which on another loop is called for
 CALLS = 10.0  # seconds from one call to the next
@@ -150,6 +151,8 @@ class Drain:
             raise
         finally:
             self._send_all(taken)
+            if looks:
+                self.looked_at = time.monotonic()
         return bool(settles or taken)
 
     def _claim_what_is_due(self, taken: list[_Taken]) -> None:
@@ -172,7 +175,7 @@ class Drain:
         # than the one before, down to single rows.
         slow = len(self.carried & self.hand.flying.keys())
         self.expected, self.carried = len(self.hand.flying) - slow, before
-        self.looked_at, self.landings = time.monotonic(), self.hand.landings
+        self.landings = self.hand.landings
 
     def _claim(self, lane: Lane, due: Due, now: datetime) -> list[Delivery]:
         """Take what may leave over this channel: of a paused one, a single row as its probe."""
@@ -258,14 +261,17 @@ class Drain:
         connector = lane.connector
         if isinstance(connector, HttpConnector):
             # One step for all, then the next: each keeps the processor's caches to itself.
-            built = [build(connector, one, lane.credentials, now) for one in deliveries]
-            requests = [seal(connector, one) for one in built]
-            for delivery, request in zip(deliveries, requests, strict=True):
-                if isinstance(request, Rejected | Unavailable):
-                    verdict = of_verdict(delivery, request, started_at=now, duration=0)
-                    self.hand.ended(verdict._replace(left=False))
-                else:
-                    self.transport.submit(try_of(delivery), request, lane.policy)
+            requests = [build(connector, one, lane.credentials, now) for one in deliveries]
+            for start in range(0, len(requests), SEALED):
+                part = slice(start, start + SEALED)
+                sealed = [seal(connector, one) for one in requests[part]]
+                for delivery, request in zip(deliveries[part], sealed, strict=True):
+                    if isinstance(request, Rejected | Unavailable):
+                        verdict = of_verdict(delivery, request, started_at=now, duration=0)
+                        self.hand.ended(verdict._replace(left=False))
+                    else:
+                        self.transport.submit(try_of(delivery), request, lane.policy)
+                self.transport.start()
         elif isinstance(connector, BatchConnector) and connector.transactional:
             try:
                 # What it does and that it was done are one commit: never lost, never doubled.

@@ -45,6 +45,11 @@ class BulkTransport:
         if ended is not None:
             self._ended.append(ended)
 
+    def start(self) -> None:
+        """Let what was submitted leave now, not with the next poll()."""
+        for lane in self._lanes.values():
+            lane.tick()
+
     def poll(self, timeout: float) -> list[Finished]:
         """Drive the transfers; return as soon as some have ended.
 

@@ -52,7 +52,8 @@ def test_a_channel_that_can_t_be_sent_to_keeps_nobody_else_s_rows(
     make_channel, make_deliveries, drain, books, monkeypatch
 ):
     """Chat is written by the loop itself; where that fails, what was claimed beside it leaves."""
-    real, failed = settle, []
+    failed: list[bool] = []
+    real = settle
 
     def settles(*given, **more):
         if len(failed) < 2:
