@@ -51,7 +51,7 @@ LINGER = timedelta(seconds=90)  # it stays for what falls due within so long
 GLANCE = 0.02  # seconds between looks for more while little has landed
 ASK = 0.05  # seconds between questions which channels have something due
 POLL = 0.2  # seconds between looks at the database while nothing is under way
-SEALED = 16  # requests that leave while the next ones are signed
+SEALED = 32  # requests that leave while the next ones are signed
 REST = 5.0  # seconds before a channel that could not be used is looked at again
 BUSY = 0.5  # share of a second spent working, from which on another loop is called for
 CALLS = 10.0  # seconds from one call to the next
