@@ -7,7 +7,7 @@ documents leave its claims open; ours are ``iss``, ``iat``, ``exp``, ``jti``, ``
 
 from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 
 import orjson
@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from channels_app.http import Seal
 
 LIFETIME = timedelta(minutes=5)
 SMALLEST = 2048  # bits; RFC 7518, section 3.3
@@ -61,10 +63,13 @@ def unsigned_token(
     return b".".join([_HEADER, _base64(orjson.dumps(claims))])
 
 
-def authorization(key: RSAPrivateKey, unsigned: bytes) -> dict[str, str]:
-    """Sign a token, and return the header that carries it."""
-    signature = _base64(key.sign(unsigned, _PADDING, _HASH))
-    return {"Authorization": f"Bearer {unsigned.decode()}.{signature.decode()}"}
+def seal(key: RSAPrivateKey, unsigned: bytes) -> Seal:
+    """What signs a token, and the header that carries it then."""
+
+    def headers(signature: bytes) -> dict[str, str]:
+        return {"Authorization": f"Bearer {unsigned.decode()}.{_base64(signature).decode()}"}
+
+    return Seal(partial(key.sign, unsigned, _PADDING, _HASH), headers)
 
 
 def _base64(octets: bytes) -> bytes:

@@ -4,7 +4,7 @@ import hmac
 import json
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from secrets import token_bytes
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 from django.conf import settings
 from django.utils import timezone
 
-from channels_app.callback_token import authorization, private_key, unsigned_token
+from channels_app.callback_token import private_key, seal, unsigned_token
 from channels_app.connectors.base import (
     Credentials,
     Gone,
@@ -119,7 +119,7 @@ def _signed(
         "webhook-timestamp": timestamp,
         "webhook-signature": signatures,
     }
-    seal = None
+    sealing = None
     if pem := secrets.get("private_key"):
         try:
             key = private_key(pem)
@@ -132,8 +132,8 @@ def _signed(
             token_id=message_id,
             now=now,
         )
-        seal = partial(authorization, key, token)
-    return HttpRequest("POST", credentials.settings["url"], headers, body, seal=seal)
+        sealing = seal(key, token)
+    return HttpRequest("POST", credentials.settings["url"], headers, body, seal=sealing)
 
 
 def _encode(event: dict[str, Any]) -> bytes:

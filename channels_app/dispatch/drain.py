@@ -7,8 +7,7 @@ happens to it, the rows say what is to be done, and the next loop goes on from t
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -131,32 +130,49 @@ class Drain:
         # With nothing under way, nothing more comes that could be written down along with it.
         settles = self.hand.has_enough(self.window - len(self.hand), now=not self.hand.flying)
         looks = not landing and self._worth_a_look()
-        # One commit for both, where each would be one: half the writing, half the turns at it.
-        together = settles and looks and not statements.on_postgres()
-        came_through: list[bool] = []
-        written = Written([], [])
-        taken: list[_Taken] = []
-        try:
-            with statements.together() if together else nullcontext():
-                if together:  # first of all: what others do after the commit may fail
-                    transaction.on_commit(lambda: came_through.append(True))
-                if settles:
-                    written = self.hand.settle()
-                if looks:
-                    self._claim_what_is_due(taken)
-        except BaseException:
-            if together and not came_through:
-                self.hand.undo(written, [row for _, rows, _ in taken for row in rows])
-                taken.clear()
-            raise
-        finally:
-            self._send_all(taken)
-            if looks:
-                self.looked_at = time.monotonic()
-        return bool(settles or taken)
+        claims = self._claims() if looks else iter(())
+        if settles and looks and not statements.on_postgres():
+            first = self._settle_and_take(claims)
+        else:
+            if settles:
+                self.hand.settle()
+            first = next(claims, None)
+        taken = first
+        while taken is not None:
+            self._send(*taken)
+            taken = next(claims, None)
+        if looks:
+            self.looked_at = time.monotonic()
+        return settles or first is not None
 
-    def _claim_what_is_due(self, taken: list[_Taken]) -> None:
-        """Claim over all channels; adds to ``taken`` one by one."""
+    def _settle_and_take(self, claims: Iterator[_Taken]) -> _Taken | None:
+        """Settle and take the first claim in one commit: half the writing, half the turns at it."""
+        written, first = Written([], []), None
+        came_through: list[bool] = []
+        try:
+            with statements.together():
+                # First of all: what others do after the commit may fail.
+                transaction.on_commit(lambda: came_through.append(True))
+                written = self.hand.settle()
+                first = next(claims, None)
+        except Exception:
+            lane, taken, _ = first or (None, [], None)
+            if came_through:
+                for row in taken:
+                    self.hand.unsent(row)
+            else:
+                if lane is not None:
+                    lane.health.probe = None  # if it was to be one
+                self.hand.undo(written, taken)
+                self.hand.settle()  # by itself: a claim that fails each time holds up no end
+            raise
+        return first
+
+    def _claims(self) -> Iterator[_Taken]:
+        """Claim channel by channel; what is taken over one is sent before the next is asked.
+
+        So a row that kills its worker while it is put into a request takes none of those with it.
+        """
         before = set(self.hand.flying)
         for pk, due in self._in_rotation(self._channels_due()):
             lane = self._lane(pk, due.changed_at)
@@ -166,10 +182,10 @@ class Drain:
             rows = self._claim(lane, due, now)
             self.hand.take(lane, rows)
             if rows:
-                taken.append((lane, rows, now))
+                if due.is_paused:
+                    self.due.pop(pk)
+                yield lane, rows, now
             elif self._room(lane) > 0 and lane.free > 0:
-                self.due.pop(pk)
-            if rows and due.is_paused:
                 self.due.pop(pk)
         # What was under way two looks ago takes its time; by less, each look would expect less
         # than the one before, down to single rows.
@@ -247,16 +263,6 @@ class Drain:
         self.unusable.pop(pk, None)
         return lane
 
-    def _send_all(self, taken: list[_Taken]) -> None:
-        waiting = iter(taken)
-        try:
-            for lane, rows, now in waiting:
-                self._send(lane, rows, now)
-        finally:
-            for _, rows, _ in waiting:  # those before them could not be sent
-                for row in rows:
-                    self.hand.unsent(row)
-
     def _send(self, lane: Lane, deliveries: list[Delivery], now: datetime) -> None:
         connector = lane.connector
         if isinstance(connector, HttpConnector):
@@ -264,7 +270,7 @@ class Drain:
             requests = [build(connector, one, lane.credentials, now) for one in deliveries]
             for start in range(0, len(requests), SEALED):
                 part = slice(start, start + SEALED)
-                sealed = [seal(connector, one) for one in requests[part]]
+                sealed = seal(connector, requests[part])
                 for delivery, request in zip(deliveries[part], sealed, strict=True):
                     if isinstance(request, Rejected | Unavailable):
                         verdict = of_verdict(delivery, request, started_at=now, duration=0)
@@ -330,6 +336,7 @@ class Drain:
         if since < 1:
             return
         self.housekept_at = time.monotonic()
+        self.hand.settle()  # first what has ended, however the rest goes
         worked, self.worked = time.thread_time() - self.worked, time.thread_time()
         if worked > since * BUSY:
             self._call_for_help()

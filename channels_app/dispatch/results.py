@@ -1,6 +1,7 @@
 """What one try came to, whatever kind of channel made it."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -57,13 +58,27 @@ def build(
 
 
 def seal(
+    connector: HttpConnector, requests: Sequence[HttpRequest | Rejected | Unavailable]
+) -> list[HttpRequest | Rejected | Unavailable]:
+    """Sign what is to be signed, all in one go; see `HttpRequest`."""
+    signatures = [_sign(connector, request) for request in requests]
+    return [
+        signature
+        if isinstance(signature, Unavailable)
+        else request.sealed(signature)
+        if isinstance(request, HttpRequest)
+        else request
+        for request, signature in zip(requests, signatures, strict=True)
+    ]
+
+
+def _sign(
     connector: HttpConnector, request: HttpRequest | Rejected | Unavailable
-) -> HttpRequest | Rejected | Unavailable:
-    """Sign what is to be signed; see `HttpRequest.seal`."""
-    if not isinstance(request, HttpRequest):
-        return request
+) -> bytes | Unavailable | None:
+    if not isinstance(request, HttpRequest) or request.seal is None:
+        return None
     try:
-        return request.sealed()
+        return request.seal.sign()
     except Exception as error:
         log.exception("The %s connector could not sign a request.", connector.kind)
         return Unavailable(f"The request could not be signed: {type(error).__name__}")

@@ -7,7 +7,7 @@ AddressPolicy, judged when the socket opens.
 from channels_app.http.bulk import BulkTransport
 from channels_app.http.errors import ErrorCode, TransportError
 from channels_app.http.finished import Finished
-from channels_app.http.message import BadAnswer, HttpRequest, HttpResponse
+from channels_app.http.message import BadAnswer, HttpRequest, HttpResponse, Seal
 from channels_app.http.policy import AddressPolicy
 from channels_app.http.single import fetch
 
@@ -19,6 +19,7 @@ __all__ = [
     "Finished",
     "HttpRequest",
     "HttpResponse",
+    "Seal",
     "TransportError",
     "fetch",
 ]

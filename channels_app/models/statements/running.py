@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -60,9 +60,8 @@ def run_each(sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
             cursor.executemany(sql, rows)
         return
     marked, values_of = _by_place(sql)
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        connection.connection.executemany(marked, map(values_of, rows))
+    with _ready() as raw:
+        raw.executemany(marked, map(values_of, rows))
 
 
 def _on_sqlite(sql: str, values: Mapping[str, Any]) -> list[Row]:
@@ -72,10 +71,18 @@ def _on_sqlite(sql: str, values: Mapping[str, Any]) -> list[Row]:
             cursor.execute(sql, values)
             return list(cursor.fetchall()) if cursor.description else []
     marked, values_of = _by_place(sql)
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        rows: list[Row] = connection.connection.execute(marked, values_of(values)).fetchall()
+    with _ready() as raw:
+        rows: list[Row] = raw.execute(marked, values_of(values)).fetchall()
     return rows
+
+
+@contextmanager
+def _ready() -> Iterator[Any]:
+    """SQLite's own connection, as Django's cursor would use it."""
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()  # what is to be rolled back takes no more
+    with connection.wrap_database_errors:
+        yield connection.connection
 
 
 def _is_watched() -> bool:

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from channels_app.dispatch.drain import Drain
+from channels_app.http import Seal
 from channels_app.models import Attempt, Delivery, State
 from channels_app.services import enqueue, open_books
 from tests.support.channels import make_channel, make_rsa_key
@@ -128,10 +129,11 @@ def test_each_of_many_signed_messages_has_a_token_of_its_own(demo, send):
 
 
 def test_a_signature_that_fails_is_tried_again_later(demo, send, monkeypatch):
-    def fail(*_):
+    def fail():
         raise MemoryError
 
-    monkeypatch.setattr("channels_app.connectors.webhook.authorization", fail)
+    failing = Seal(fail, lambda made: {})
+    monkeypatch.setattr("channels_app.connectors.webhook.seal", lambda *_: failing)
     with Receiver() as receiver:
         channel, _ = signing_channel(demo, receiver.url)
         (row,) = send(channel, "ana@acme.example")

@@ -5,8 +5,10 @@ from collections import Counter
 import pytest
 from django.db import OperationalError, connection
 
+from channels_app.dispatch.drain import Drain
 from channels_app.dispatch.settle import settle
-from channels_app.models import Attempt, statements
+from channels_app.models import Attempt, ChatMessage, statements
+from channels_app.signals import origin_settled
 from tests.support.receiver import Receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,3 +74,78 @@ def test_a_channel_that_can_t_be_sent_to_keeps_nobody_else_s_rows(
     assert ids == Counter(row.public_id for row in rows)
     assert books(1) == books(2) == books(3) == {"sent": 50}
     assert Attempt.objects.count() == 150
+
+
+def test_a_claim_that_fails_each_time_keeps_no_other_channel_from_being_settled(
+    make_channel, make_deliveries, books, monkeypatch
+):
+    failed: list[bool] = []
+    real = statements.claim
+
+    def claim(channel: int, **given):
+        if channel == broken.pk and len(failed) < 5:
+            failed.append(connection.in_atomic_block)
+            raise OperationalError("a page of an index is damaged")
+        return real(channel, **given)
+
+    monkeypatch.setattr(statements, "claim", claim)
+    with Receiver() as one, Receiver() as other:
+        make_deliveries(make_channel(one.url), 100)
+        broken = make_channel(other.url)
+        make_deliveries(broken, 10, origin=2)
+        loop = Drain(linger=False)
+        while len(failed) < 5:
+            loop._turn()
+        assert books(1)["sent"] >= 64
+        loop.run()
+    assert books(1) == {"sent": 100}
+    assert books(2) == {"sent": 10}
+    assert len(one.requests) == 100
+    assert len(other.requests) == 10
+
+
+def test_what_others_do_after_the_commit_may_fail_without_harm(
+    make_channel, make_deliveries, drain, books
+):
+    """That an origin is settled is told after the commit which settled it, and claimed others."""
+    told: list[int] = []
+
+    def fail(kind: str, pk: int, **_: object) -> None:
+        told.append(pk)
+        raise OperationalError("the disk is full")
+
+    origin_settled.connect(fail)
+    try:
+        with Receiver() as receiver:
+            channel = make_channel(receiver.url)
+            for origin in range(1, 6):
+                make_deliveries(channel, 40, origin=origin)
+            drain()
+            ids = {request.headers["webhook-id"] for request in receiver.requests}
+    finally:
+        origin_settled.disconnect(fail)
+    assert told
+    assert len(receiver.requests) == len(ids) == 200
+    assert all(books(origin) == {"sent": 40} for origin in range(1, 6))
+    assert set(Attempt.objects.values_list("outcome", flat=True)) == {"accepted"}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the other database refuses by itself")
+def test_chat_that_could_not_be_written_goes_back_without_a_try(
+    make_channel, make_deliveries, books
+):
+    make_deliveries(make_channel(kind="chat"), 20)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON channels_app_chatmessage"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    loop = Drain(linger=False)
+    loop._turn()
+    assert books() == {"sending": 20}
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER full")
+    loop.run()
+    assert books() == {"sent": 20}
+    assert set(Attempt.objects.values_list("number", "outcome")) == {(1, "accepted")}
+    assert ChatMessage.objects.count() == 20

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from channels_app.http import HttpRequest, TransportError
+from channels_app.http import HttpRequest, Seal, TransportError
 from tests.support.receiver import Answer, Receiver
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -53,16 +53,16 @@ def test_a_request_may_name_its_own_agent(send, loopback, receiver):
 
 
 def test_what_a_seal_makes_travels_with_the_other_headers(send, loopback, receiver):
-    request = HttpRequest(
-        "POST", receiver.url, {"X-Name": "a"}, b"x", seal=lambda: {"Authorization": "Bearer t"}
-    )
+    seal = Seal(lambda: b"t", lambda made: {"Authorization": f"Bearer {made.decode()}"})
+    request = HttpRequest("POST", receiver.url, {"X-Name": "a"}, b"x", seal=seal)
     send(request, loopback)
     headers = receiver.requests[0].headers
     assert (headers["x-name"], headers["authorization"]) == ("a", "Bearer t")
 
 
 def test_a_seal_may_set_no_more_than_any_other_header(send, loopback, receiver):
-    request = HttpRequest("POST", receiver.url, seal=lambda: {"Host": "elsewhere.example"})
+    seal = Seal(lambda: b"", lambda made: {"Host": "elsewhere.example"})
+    request = HttpRequest("POST", receiver.url, seal=seal)
     with pytest.raises(TransportError):
         send(request, loopback)
     assert not receiver.requests
