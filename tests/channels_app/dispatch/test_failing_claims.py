@@ -130,21 +130,28 @@ def test_what_others_do_after_the_commit_may_fail_without_harm(
     assert set(Attempt.objects.values_list("outcome", flat=True)) == {"accepted"}
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="the other database refuses by itself")
-def test_chat_that_could_not_be_written_goes_back_without_a_try(
-    make_channel, make_deliveries, books
-):
+NO_ROOM = {
+    "sqlite": """CREATE TRIGGER no_room BEFORE INSERT ON channels_app_chatmessage
+        BEGIN SELECT RAISE(ABORT, 'no room'); END""",
+    "postgresql": """CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN RAISE EXCEPTION ''no room''; END';
+        CREATE TRIGGER no_room BEFORE INSERT ON channels_app_chatmessage
+        FOR EACH STATEMENT EXECUTE FUNCTION no_room()""",
+}
+ROOM = {"sqlite": "DROP TRIGGER no_room", "postgresql": "DROP FUNCTION no_room CASCADE"}
+
+
+def test_chat_that_finds_no_room_goes_back_without_a_try(make_channel, make_deliveries, books):
     make_deliveries(make_channel(kind="chat"), 20)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON channels_app_chatmessage"
-            " BEGIN SELECT RAISE(ABORT, 'no room'); END"
-        )
+        cursor.execute(NO_ROOM[connection.vendor])
     loop = Drain(linger=False)
-    loop._turn()
-    assert books() == {"sending": 20}
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER full")
+    try:
+        loop._turn()
+        assert books() == {"sending": 20}
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(ROOM[connection.vendor])
     loop.run()
     assert books() == {"sent": 20}
     assert set(Attempt.objects.values_list("number", "outcome")) == {(1, "accepted")}
