@@ -79,20 +79,26 @@ def _burst(run: int, channels: list, each: int, wait_for: list | None = None) ->
 
 def _steady(run: int, channels: list, each: int, healthy: list) -> float:
     """Seconds from due to leaving, of a load that falls due bit by bit; the slowest of 99 %."""
+    from django.db.models import F
     from django.utils import timezone
 
     from channels_app.models import Attempt, Delivery
     from channels_app.tasks import wake
 
     few = each // 2
-    begins = timezone.now() + timedelta(seconds=2)
+    later = timezone.now() + timedelta(hours=1)  # nothing leaves before all of it stands
     for number, channel in enumerate(channels):
         pk = run * 100 + number
-        queue(channel, pk, few, due_at=begins)
+        queue(channel, pk, few, due_at=later)
         rows = list(Delivery.objects.of_origin("bench", pk))
         for place, row in enumerate(rows):
-            row.due_at = begins + timedelta(seconds=SPREAD * place / few)
+            row.due_at = later + timedelta(seconds=SPREAD * place / few)
         Delivery.objects.bulk_update(rows, ["due_at"], batch_size=200)
+    sooner = later - timezone.now() - timedelta(seconds=2)
+    ours = [run * 100 + number for number in range(len(channels))]
+    Delivery.objects.filter(origin_kind="bench", origin_id__in=ours).update(
+        due_at=F("due_at") - sooner
+    )
     wake()
     late: list[float] = []
     for number, channel in enumerate(channels):
