@@ -29,11 +29,11 @@ from channels_app.dispatch.results import (
     seal,
     try_of,
 )
+from channels_app.dispatch.rotation import Rotation
 from channels_app.dispatch.settle import settle
 from channels_app.http import BulkTransport
 from channels_app.models import Channel, Delivery, statements
 from channels_app.models.statements import Due
-from channels_app.secrets import SecretsUnreadable
 from project import stopping
 
 log = logging.getLogger(__name__)
@@ -48,10 +48,8 @@ LANDING = 40.0
 GRACE = 5.0  # seconds that it gets when the worker is told to stop
 LINGER = timedelta(seconds=90)  # it stays for what falls due within so long
 GLANCE = 0.02  # seconds between looks for more while little has landed
-ASK = 0.05  # seconds between questions which channels have something due
 POLL = 0.2  # seconds between looks at the database while nothing is under way
 SEALED = 32  # requests that leave while the next ones are signed
-REST = 5.0  # seconds before a channel that could not be used is looked at again
 BUSY = 0.5  # share of a second spent working, from which on another loop is called for
 CALLS = 10.0  # seconds from one call to the next
 SLOW_CALL = 0.5  # seconds; after one that took longer, a broker that hangs, there is no other
@@ -71,16 +69,12 @@ class Drain:
         self.holder = uuid.uuid4().hex
         self.linger = linger
         self.life = max(LIFE - spent, 1.0)
-        self.lanes: dict[int, Lane] = {}
+        self.rotation = Rotation()
         self.hand = Hand(self.holder)
-        self.turns = 0
-        self.due: dict[int, Due] = {}  # the channels that have something to claim
-        self.asked_at = float("-inf")
         self.expected = 0  # how many of those under way were to land soon, at the last look
         self.landings = 0  # of all that left, how many had landed then
         self.carried: set[int] = set()  # what was under way before it
         self.looked_at = float("-inf")
-        self.unusable: dict[int, float] = {}  # channels, and when each is to be looked at again
         self.housekept_at = float("-inf")
         self.call = call
         self.call_at = float("-inf")  # not again before
@@ -108,7 +102,7 @@ class Drain:
             # First what has ended: after a standstill, answers that came are still in time.
             self._collect(POLL / 10)
             if self.hand.carry_out():
-                self.due.clear()  # a channel's standing has changed
+                self.rotation.forget()
             self.hand.renew()
             if not landing:
                 self._keep_house()
@@ -174,19 +168,16 @@ class Drain:
         So a row that kills its worker while it is put into a request takes none of those with it.
         """
         before = set(self.hand.flying)
-        for pk, due in self._in_rotation(self._channels_due()):
-            lane = self._lane(pk, due.changed_at)
-            if lane is None:
-                continue
+        for lane, due in self.rotation.lanes():
             now = timezone.now()  # the claims before this one may have waited for the database
             rows = self._claim(lane, due, now)
             self.hand.take(lane, rows)
             if rows:
                 if due.is_paused:
-                    self.due.pop(pk)
+                    self.rotation.done(lane)
                 yield lane, rows, now
             elif self._room(lane) > 0 and lane.free > 0:
-                self.due.pop(pk)
+                self.rotation.done(lane)
         # What was under way two looks ago takes its time; by less, each look would expect less
         # than the one before, down to single rows.
         slow = len(self.carried & self.hand.flying.keys())
@@ -221,20 +212,6 @@ class Drain:
             or time.monotonic() - self.looked_at >= GLANCE
         )
 
-    def _channels_due(self) -> dict[int, Due]:
-        """Return what is due; of a channel that gave something just now it is taken for granted."""
-        if not self.due or time.monotonic() - self.asked_at >= ASK:
-            self.due = statements.channels_due(timezone.now())
-            self.asked_at = time.monotonic()
-        return self.due
-
-    def _in_rotation(self, due: dict[int, Due]) -> list[tuple[int, Due]]:
-        """Begin with another one in each turn, so that nobody's name comes first for ever."""
-        self.turns += 1
-        channels = sorted(due.items())
-        first = self.turns % max(1, len(channels))
-        return channels[first:] + channels[:first]
-
     def _room(self, lane: Lane) -> int:
         """How many more this lane may take.
 
@@ -245,23 +222,6 @@ class Drain:
         others = len(self.hand.flying) - len(lane.flying)
         most = max(1, (self.window - others) // 2 if others else self.window * 3 // 4)
         return min(self.window - len(self.hand), most - len(lane.flying))
-
-    def _lane(self, pk: int, changed_at: datetime) -> Lane | None:
-        """Return the channel's lane; None where its kind or secrets are unusable: it waits."""
-        if self.unusable.get(pk, 0) > time.monotonic():
-            return None
-        try:
-            lane = self.lanes.get(pk)
-            if lane is None:
-                lane = self.lanes[pk] = Lane.of(pk)
-            lane.refresh(changed_at)
-        except (KeyError, SecretsUnreadable):
-            if pk not in self.unusable:  # said once, not at each look
-                log.exception("Channel %s can't be used; its deliveries wait.", pk)
-            self.unusable[pk] = time.monotonic() + REST
-            return None
-        self.unusable.pop(pk, None)
-        return lane
 
     def _send(self, lane: Lane, deliveries: list[Delivery], now: datetime) -> None:
         connector = lane.connector

@@ -62,14 +62,15 @@ def seal(
 ) -> list[HttpRequest | Rejected | Unavailable]:
     """Sign what is to be signed, all in one go; see `HttpRequest`."""
     signatures = [_sign(connector, request) for request in requests]
-    return [
-        signature
-        if isinstance(signature, Unavailable)
-        else request.sealed(signature)
-        if isinstance(request, HttpRequest)
-        else request
-        for request, signature in zip(requests, signatures, strict=True)
-    ]
+    return [_sealed(*pair) for pair in zip(requests, signatures, strict=True)]
+
+
+def _sealed(
+    request: HttpRequest | Rejected | Unavailable, signature: bytes | Unavailable | None
+) -> HttpRequest | Rejected | Unavailable:
+    if isinstance(signature, Unavailable):
+        return signature
+    return request.sealed(signature) if isinstance(request, HttpRequest) else request
 
 
 def _sign(

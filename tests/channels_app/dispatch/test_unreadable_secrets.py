@@ -19,7 +19,7 @@ def test_a_loop_says_once_that_a_channel_cannot_be_used(
     make_channel, make_deliveries, books, caplog, monkeypatch
 ):
     monkeypatch.setattr("channels_app.dispatch.drain.LIFE", 2.0)
-    monkeypatch.setattr("channels_app.dispatch.drain.REST", 0.5)
+    monkeypatch.setattr("channels_app.dispatch.rotation.REST", 0.5)
     with Receiver() as receiver:
         broken = make_channel(receiver.url)
         Channel.objects.filter(pk=broken.pk).update(sealed=UNREADABLE)
@@ -36,7 +36,7 @@ def test_a_loop_says_once_that_a_channel_cannot_be_used(
 def test_a_channel_that_can_be_used_again_is_found_by_the_same_loop(
     make_channel, make_deliveries, books, monkeypatch
 ):
-    monkeypatch.setattr("channels_app.dispatch.drain.REST", 0.0)
+    monkeypatch.setattr("channels_app.dispatch.rotation.REST", 0.0)
     with Receiver() as receiver:
         channel = make_channel(receiver.url)
         sealed = channel.sealed
