@@ -94,6 +94,17 @@ def test_the_window_is_a_limit(loopback, receiver):
         assert set(drain(transport)) == {2}
 
 
+def test_over_a_kept_connection_a_request_leaves_without_being_polled(
+    transport, loopback, receiver
+):
+    transport.submit(1, HttpRequest("GET", receiver.url), loopback)
+    drain(transport)
+    transport.submit(2, HttpRequest("GET", receiver.url), loopback)
+    transport.start()
+    receiver.wait_for(2)
+    assert set(drain(transport)) == {2}
+
+
 def test_a_failed_submission_counts_until_it_is_polled(transport, public):
     transport.submit(1, HttpRequest("GET", "nonsense"), public)
     assert transport.in_flight == 1
