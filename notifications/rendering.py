@@ -1,9 +1,10 @@
 """From a notification to what one person gets."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from notifications.models import Notification
 from notifications.text.content import ContentSource
@@ -115,8 +116,6 @@ class Renderer:
         return content, known
 
     def _json(self, content: ContentSource, values: Mapping[str, str], zone: ZoneInfo) -> str:
-        return _ENCODE({**content.render(values, zone), "subject": self._subject})
-
-
-# As the ORM words JSON.
-_ENCODE = json.JSONEncoder().encode
+        payload = content.render(values, zone)
+        payload["subject"] = self._subject
+        return orjson.dumps(payload).decode()

@@ -124,12 +124,18 @@ _WORDS: dict[type, Callable[[Any], str]] = {
 
 
 def _execute(into: str, same: tuple[Any, ...], rows: Iterable[Row]) -> None:
-    marks = ", ".join(["%s"] * (len(same) + len(Row._fields)))
+    # sqlite3 looks about for an adapter of each None, which takes it longer than any other value.
+    nulls_and_marks = ["NULL" if value is None else "%s" for value in same]
+    values = ", ".join([*nulls_and_marks, *["%s"] * len(Row._fields)])
     moments = _Moments()
-    same = tuple(moments[value] if isinstance(value, datetime) else value for value in same)
+    same = tuple(
+        moments[value] if isinstance(value, datetime) else value
+        for value in same
+        if value is not None
+    )
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {into} VALUES ({marks})",  # noqa: S608 - the columns are the model's
+            f"INSERT INTO {into} VALUES ({values})",  # noqa: S608 - the columns are the model's
             [same + row[:-2] + (moments[row[-2]], moments[row[-1]]) for row in rows],
         )
 

@@ -91,25 +91,25 @@ def check_payload(kind: ContentKind, strings: Mapping[str, str]) -> Payload:
 
     Empty ones are left out. Raises ContentError.
     """
-    filled = {path: text for path, text in strings.items() if text.strip()}
-    errors = {
-        path: [problem] for path, text in filled.items() if (problem := string_problem(path, text))
-    }
-    for path in strings:
-        if path.startswith("actions.") and path not in filled:
-            errors[path] = ["It is empty."]
-    if not any(name in filled for name in required_fields(kind)):
+    payload: Payload = {"type": kind.value}
+    actions: dict[str, dict[str, str]] = {}
+    errors: dict[str, list[str]] = {}
+    for path, text in strings.items():
+        name, _, rest = path.partition(".")
+        if not text or text.isspace():
+            if rest:
+                errors[path] = ["It is empty."]
+        elif problem := string_problem(path, text):
+            errors[path] = [problem]
+        elif rest:
+            number, _, part = rest.partition(".")
+            actions.setdefault(number, {})[part] = text
+        else:
+            payload[name] = text
+    if not any(name in payload or name in errors for name in required_fields(kind)):
         errors.update(empty_errors(kind))
     if errors:
         raise ContentError(errors)
-    payload: Payload = {"type": kind.value}
-    actions: dict[str, dict[str, str]] = {}
-    for path, text in filled.items():
-        name, *rest = path.split(".")
-        if rest:
-            actions.setdefault(rest[0], {})[rest[1]] = text
-        else:
-            payload[name] = text
     if actions:
         payload["actions"] = list(actions.values())
     return payload

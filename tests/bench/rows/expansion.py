@@ -155,6 +155,7 @@ def main() -> None:
     from notifications.models import ORIGIN, Notification
     from notifications.tasks import expand
     from project.access.models import Tenant
+    from project.forking import share_by_fork
 
     pk = int(sys.argv[1])
     # The same with a handful, so that everything is imported and connected.
@@ -163,6 +164,7 @@ def main() -> None:
     for number in range(FEW):
         few.recipients.create(login=f"few{number}", last_channel=few_channel)
     expand(released(few, channel=few_channel))
+    share_by_fork(())  # as the worker has done before it forks whoever expands
     before = peak()
     began, cpu = time.monotonic(), time.process_time()
     while not Notification.objects.filter(pk=pk, expanded_at__isnull=False).exists():
