@@ -1,6 +1,6 @@
 """Trying a channel's connection without sending anyone anything."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.utils import timezone
 
@@ -42,7 +42,7 @@ def _try_out(channel: Channel) -> str:
         return "There is nothing to check."
     if isinstance(connector, HttpConnector):
         request = connector.probe(credentials, timezone.now())
-        response = fetch(replace(request, timeout=CHECK_TIMEOUT), policy_for(channel))
+        response = fetch(request._replace(timeout=CHECK_TIMEOUT), policy_for(channel))
         return f"{connector.probed(response)} It took {response.elapsed * 1000:.0f} ms."
     if isinstance(connector, BatchConnector):
         return connector.reach(credentials)

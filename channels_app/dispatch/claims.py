@@ -58,9 +58,10 @@ class Lane:
         if delivery.attempt_count > 1:
             self.retrying.add(try_of(delivery))
 
-    def landed(self, delivery: Delivery) -> None:
-        self.flying.discard(try_of(delivery))
-        self.retrying.discard(try_of(delivery))
+    def landed(self, key: int) -> None:
+        """Take note of the end of a try, by its number."""
+        self.flying.discard(key)
+        self.retrying.discard(key)
 
 
 def claim(lane: Lane, room: int, *, now: datetime, holder: str) -> list[Delivery]:

@@ -72,10 +72,11 @@ class Hand:
         self._unsent.append(delivery)
 
     def landed(self, delivery: Delivery) -> Lane | None:
-        lane, _ = self.flying.pop(try_of(delivery), (None, None))
+        key = try_of(delivery)
+        lane, _ = self.flying.pop(key, (None, None))
         if lane is not None:
             self.landings += 1
-            lane.landed(delivery)
+            lane.landed(key)
         return lane
 
     def carry_out(self) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from channels_app.http.headers import Headers, storable
@@ -40,8 +41,7 @@ class Seal(NamedTuple):
     headers: Callable[[bytes], Mapping[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(NamedTuple):
     """What to send. ``timeout`` bounds the whole exchange, in seconds.
 
     With a ``seal``, its headers are still missing. Whoever has many requests puts all together,
@@ -52,7 +52,7 @@ class HttpRequest:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     body: bytes = b""
     timeout: float = DEFAULT_TIMEOUT
     seal: Seal | None = None

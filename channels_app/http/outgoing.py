@@ -12,6 +12,7 @@ LONGEST_TIMEOUT = 3600
 """Seconds."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PLAIN = bytes(range(0x20, 0x7F))
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 # The transports frame the message and name the host; a caller that could would be able to
@@ -48,7 +49,8 @@ def checked_fields(request: HttpRequest) -> list[tuple[str, str]]:
     for name, value in request.sealed().headers.items():
         if not _may_be_set(name):
             raise TransportError(ErrorCode.BAD_REQUEST, "A header has a name that is not allowed.")
-        plain = value.isascii() and value.isprintable()  # nearly all: ten times as fast
+        # Nearly all are of these alone, which is seen far quicker.
+        plain = value.isascii() and not value.encode().translate(None, _PLAIN)
         if not plain and not _VALUE.fullmatch(value):
             raise TransportError(
                 ErrorCode.BAD_REQUEST, f"The header {name} holds a character that is not allowed."

@@ -21,7 +21,7 @@ from channels_app import operations
 from channels_app.connectors.base import Receipt, Rejected, Unavailable, Verdict
 from channels_app.dispatch.claims import LEASE, Lane, claim
 from channels_app.dispatch.recover import cancel_halted, expire, give_back
-from channels_app.dispatch.results import Result, cut_off, of_verdict
+from channels_app.dispatch.results import Result, cut_off, of_verdict, try_of
 from channels_app.dispatch.settle import hand_back, settle
 from channels_app.models import Delivery, State, Tally
 from channels_app.models.delivery import OPEN
@@ -201,7 +201,7 @@ class Deliveries(RuleBasedStateMachine):
         number = data.draw(st.integers(0, len(hand)))
         part, self.hands[worker] = hand[:number], hand[number:]
         for row in part:
-            self.lanes[worker].landed(row)
+            self.lanes[worker].landed(try_of(row))
         return part
 
     def is_held(self, worker: str, row: Delivery) -> bool:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -16,6 +16,7 @@ Row = tuple[Any, ...]
 PREPARE_AFTER = 5  # times that a statement is run before the server is to keep it, if not asked to
 
 
+@cache  # asked several times a round; a process has one database
 def on_postgres() -> bool:
     return connection.vendor == "postgresql"
 

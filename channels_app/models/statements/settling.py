@@ -112,17 +112,17 @@ def settle(tries: Sequence[Try]) -> tuple[int, list[Origin]]:
         return found[0][0], [(kind, pk) for _, kind, pk in found if kind is not None]
     with together():
         ids = json.dumps([one["delivery_id"] for one in tries])
-        held = {(pk, number, by): origin for pk, number, by, *origin in run(_HELD, ids=ids)}
-        ours = [one for one in tries if (one["delivery_id"], one["number"], one["holder"]) in held]
+        held = {row[:3]: row[3:] for row in run(_HELD, ids=ids)}
+        ours: list[Try] = []
+        ends: list[tuple[Origin, str]] = []
+        for one in tries:
+            origin = held.get((one["delivery_id"], one["number"], one["holder"]))
+            if origin is not None:
+                ours.append(one)
+                ends.append((origin, one["state"]))
         run_each(_MOVE_ONE, ours)
         run_each(_NOTE_ONE, ours)
-        ends = Counter(
-            [
-                (*held[one["delivery_id"], one["number"], one["holder"]], one["state"])
-                for one in ours
-            ]
-        )
         moves: dict[Origin, Counter[str]] = defaultdict(Counter)
-        for (kind, pk, state), count in ends.items():
-            moves[kind, pk].update({State.SENDING: -count, state: count})
+        for (origin, state), count in Counter(ends).items():
+            moves[origin].update({State.SENDING: -count, state: count})
         return len(ours), shift(moves)

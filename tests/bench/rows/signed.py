@@ -20,7 +20,7 @@ from tests.bench.proc import cpu_seconds
 from tests.bench.result import Result
 from tests.support.installation import descendants
 
-COUNT = 20_000  # deliveries
+COUNT = 40_000  # deliveries
 CORES = 2
 # A core is not as fast at one moment as at the next, by a third: so the bare signatures are made
 # meanwhile, some at a time.

@@ -1,7 +1,6 @@
 """A channel whose receiver fails is paused, tried one by one, and comes back by itself."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -147,7 +146,7 @@ def test_a_receiver_that_never_answers_holds_its_share_until_it_is_paused(
 ):
     ask = Webhook.request
     monkeypatch.setattr(
-        Webhook, "request", lambda *given: replace(ask(*given), timeout=2.0), raising=True
+        Webhook, "request", lambda *given: ask(*given)._replace(timeout=2.0), raising=True
     )
     with Receiver(lambda request: Answer(until=lambda: False)) as silent, Receiver() as lively:
         dead = make_channel(silent.url)

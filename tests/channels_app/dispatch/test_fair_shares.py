@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from channels_app.dispatch.claims import Lane, claim
 from channels_app.dispatch.drain import Drain
+from channels_app.dispatch.results import try_of
 from channels_app.models import Delivery
 from channels_app.services import halt
 from tests.support.receiver import Answer, Receiver
@@ -23,7 +24,7 @@ def take():
         for tick in range(seconds * 50):
             at = now + timedelta(seconds=tick / 50)
             for delivery in claim(lane, 50, now=at, holder="a"):
-                lane.landed(delivery)
+                lane.landed(try_of(delivery))
                 taken.append(delivery)
         return taken
 
