@@ -5,7 +5,7 @@ documents leave its claims open; ours are ``iss``, ``iat``, ``exp``, ``jti``, ``
 ``bodyHash``: the SHA-256 of the body as it is sent, base64url without padding.
 """
 
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -72,8 +72,11 @@ def seal(key: RSAPrivateKey, unsigned: bytes) -> Seal:
     return Seal(partial(key.sign, unsigned, _PADDING, _HASH), headers)
 
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
 def _base64(octets: bytes) -> bytes:
-    return urlsafe_b64encode(octets).rstrip(b"=")
+    return b2a_base64(octets, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
 
 _HEADER = _base64(orjson.dumps({"alg": "RS256", "typ": "JWT"}))

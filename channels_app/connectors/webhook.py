@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode, b64encode
+from binascii import b2a_base64
 from datetime import UTC, datetime
 from functools import lru_cache
 from secrets import token_bytes
@@ -26,6 +27,7 @@ from channels_app.connectors.base import (
 from channels_app.http import HttpRequest, HttpResponse
 from channels_app.models import Delivery
 
+_TAKEN = Receipt()
 PREFIX = "whsec_"
 SECRET_BYTES = 32  # Standard Webhooks asks for 24 to 64
 
@@ -78,7 +80,7 @@ class Webhook(HttpConnector):
 
     def receipt(self, response: HttpResponse) -> Receipt:
         if 200 <= response.status < 300:
-            return Receipt()
+            return _TAKEN
         if response.status == 410:
             raise Gone("The receiver answered 410: it wants no more messages.")
         raise Unavailable(
@@ -149,7 +151,7 @@ def signature(secret: str, signed: bytes) -> str:
     """Return ``v1,`` and the base64 of the HMAC-SHA256; ValueError for a malformed secret."""
     mac = _keyed(secret).copy()
     mac.update(signed)
-    return "v1," + b64encode(mac.finalize()).decode()
+    return "v1," + b2a_base64(mac.finalize(), newline=False).decode()
 
 
 @lru_cache(maxsize=1024)

@@ -53,10 +53,12 @@ class Lane:
         return self.channel.max_in_flight - len(self.flying)
 
     def took(self, delivery: Delivery) -> None:
-        delivery._state.fields_cache["channel"] = self.channel  # by the way round Django's checks
-        self.flying.add(try_of(delivery))
+        # By the way round Django's checks.
+        delivery._state.fields_cache = {"channel": self.channel}
+        key = try_of(delivery)
+        self.flying.add(key)
         if delivery.attempt_count > 1:
-            self.retrying.add(try_of(delivery))
+            self.retrying.add(key)
 
     def landed(self, key: int) -> None:
         """Take note of the end of a try, by its number."""

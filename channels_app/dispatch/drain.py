@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from channels_app.connectors.base import BatchConnector, HttpConnector, Rejected, Unavailable
+from channels_app.connectors.base import BatchConnector, HttpConnector
 from channels_app.dispatch import breaker, recover
 from channels_app.dispatch.batches import BatchRunner, deliver_at_once
 from channels_app.dispatch.claims import Lane, claim
@@ -32,7 +32,7 @@ from channels_app.dispatch.results import (
 )
 from channels_app.dispatch.rotation import Rotation
 from channels_app.dispatch.settle import settle
-from channels_app.http import BulkTransport
+from channels_app.http import BulkTransport, HttpRequest
 from channels_app.models import Channel, Delivery, statements
 from channels_app.models.statements import Due
 from project import stopping
@@ -233,11 +233,11 @@ class Drain:
                 part = slice(start, start + SEALED)
                 sealed = seal(connector, requests[part])
                 for delivery, request in zip(deliveries[part], sealed, strict=True):
-                    if isinstance(request, Rejected | Unavailable):
+                    if isinstance(request, HttpRequest):
+                        self.transport.submit(try_of(delivery), request, lane.policy)
+                    else:
                         verdict = of_verdict(delivery, request, started_at=now, duration=0)
                         self.hand.ended(verdict._replace(left=False))
-                    else:
-                        self.transport.submit(try_of(delivery), request, lane.policy)
                 self.transport.start()
         elif isinstance(connector, BatchConnector) and connector.transactional:
             try:

@@ -68,9 +68,9 @@ def seal(
 def _sealed(
     request: HttpRequest | Rejected | Unavailable, signature: bytes | Unavailable | None
 ) -> HttpRequest | Rejected | Unavailable:
-    if isinstance(signature, Unavailable):
-        return signature
-    return request.sealed(signature) if isinstance(request, HttpRequest) else request
+    if signature is None or not isinstance(request, HttpRequest):
+        return request
+    return request.sealed(signature) if isinstance(signature, bytes) else signature
 
 
 def _sign(
@@ -95,8 +95,10 @@ def of_verdict(
     answer: str = "",
 ) -> Result:
     """Put a connector's verdict into words that the log keeps."""
+    vendor_id = ""
     if isinstance(verdict, Receipt):
         outcome, error, wait = Outcome.ACCEPTED, "", None
+        vendor_id = storable(str(verdict.vendor_id))[:100] if verdict.vendor_id else ""
     elif isinstance(verdict, Rejected):
         outcome, error, wait = Outcome.REJECTED, str(verdict), None
     else:
@@ -108,9 +110,9 @@ def of_verdict(
         duration=duration,
         status=status,
         # A connector may pass on what the far end said: no word of it may upset the database.
-        error=storable(error)[:200],
+        error=storable(error)[:200] if error else "",
         answer=answer[:ANSWER_KEPT],
-        vendor_id=storable(str(verdict.vendor_id))[:100] if isinstance(verdict, Receipt) else "",
+        vendor_id=vendor_id,
         retry_after=wait,
         gone=isinstance(verdict, Gone),
     )

@@ -13,6 +13,8 @@ from channels_app.models import Delivery, Outcome, State, Tally, statements
 from channels_app.models.statements import Origin, Try, moment
 from channels_app.signals import origin_settled
 
+# As plain text: for a choice, sqlite3 looks for an adapter each time.
+_WORDS: dict[State | Outcome, str] = {one: one.value for one in (*State, *Outcome)}
 _LEADS_TO = {Outcome.ACCEPTED: State.SENT, Outcome.REJECTED: State.FAILED}  # else: tried again
 
 
@@ -81,23 +83,24 @@ def _try(result: Result, settled_at: str) -> Try:
     next_at = _next_at(result)
     # With no try left, the row waits for its deadline, at which it expires.
     due_at = (next_at or delivery.deadline) if state is State.QUEUED else None
-    return Try(
-        delivery_id=delivery.pk,
-        number=delivery.attempt_count,
-        holder=delivery.holder,
-        state=state.value,  # as plain text: for a choice, sqlite3 looks for an adapter each time
-        due_at=moment(due_at) if due_at else None,
-        settled_at=None if state is State.QUEUED else settled_at,
-        reason=result.error,
-        vendor_id=result.vendor_id,
-        started_at=moment(result.started_at),
-        duration=result.duration,
-        outcome=result.outcome.value,
-        status=result.status,
-        error=result.error,
-        answer=result.answer,
-        next_at=moment(next_at) if next_at else None,
-    )
+    # Not Try(...), which makes two dicts.
+    return {
+        "delivery_id": delivery.id,
+        "number": delivery.attempt_count,
+        "holder": delivery.holder,
+        "state": _WORDS[state],
+        "due_at": moment(due_at) if due_at else None,
+        "settled_at": None if state is State.QUEUED else settled_at,
+        "reason": result.error,
+        "vendor_id": result.vendor_id,
+        "started_at": moment(result.started_at),
+        "duration": result.duration,
+        "outcome": _WORDS[result.outcome],
+        "status": result.status,
+        "error": result.error,
+        "answer": result.answer,
+        "next_at": moment(next_at) if next_at else None,
+    }
 
 
 def _next_at(result: Result) -> datetime | None:

@@ -28,11 +28,8 @@ class BulkTransport:
         self._lanes: dict[AddressPolicy, Lane] = {}
         self._ended: list[Finished] = []
         self._last: tuple[AddressPolicy, Lane] | None = None
-
-    @property
-    def in_flight(self) -> int:
+        self.in_flight = 0
         """Requests submitted and not yet returned by poll()."""
-        return len(self._ended) + sum(map(len, self._lanes.values()))
 
     def submit(self, key: int, request: HttpRequest, policy: AddressPolicy) -> None:
         """Start a request. ``key`` is the caller's own name for it.
@@ -42,6 +39,7 @@ class BulkTransport:
         if self.in_flight >= self.window:
             raise RuntimeError("The window is full.")
         ended = self._lane(policy).submit(key, request)
+        self.in_flight += 1
         if ended is not None:
             self._ended.append(ended)
 
@@ -64,6 +62,7 @@ class BulkTransport:
                 lane.tick()
                 finished += lane.harvest()
             if finished or not self.in_flight or monotonic() >= deadline:
+                self.in_flight -= len(finished)
                 return finished
 
     def close(self) -> None:
@@ -72,6 +71,7 @@ class BulkTransport:
             lane.close()
         self._lanes.clear()
         self._last = None
+        self.in_flight = len(self._ended)
 
     def __enter__(self) -> Self:
         return self

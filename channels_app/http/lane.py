@@ -116,7 +116,10 @@ class Lane:
             self._multi.add_handle(slot.curl)
 
     def _plan(self, milliseconds: int) -> None:
-        self.due = inf if milliseconds < 0 else monotonic() + milliseconds / 1000
+        if milliseconds > 0:
+            self.due = monotonic() + milliseconds / 1000
+        else:
+            self.due = 0.0 if milliseconds == 0 else inf
 
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         events = _WATCHED.get(what)

@@ -3,7 +3,6 @@
 import codecs
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
@@ -80,8 +79,7 @@ class HttpRequest(NamedTuple):
         return cls("POST", url, fields, text.encode("utf-8", "replace"), timeout)
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """What the far end said. Hostile until proven otherwise.
 
     ``body`` holds at most KEPT_BODY bytes; ``truncated`` tells that there was more.
@@ -89,14 +87,10 @@ class HttpResponse:
     """
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = Headers()
     body: bytes = b""
     truncated: bool = False
     elapsed: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.headers, Headers):
-            object.__setattr__(self, "headers", Headers(self.headers.items()))
 
     def text(self) -> str:
         """Return the body in its declared charset, else UTF-8, as text that can be stored."""

@@ -37,6 +37,7 @@ class Slot:
         """Called once, from inside libcurl, when the host's name turned into an address."""
         self._policy = policy
         self._shape: tuple[str, bool] | None = None
+        self._kept: tuple[str, int] | None = None  # the URL and the timeout that libcurl has
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
 
@@ -59,6 +60,7 @@ class Slot:
     def resume(self) -> None:
         """Count the time since load against the request's own before it leaves."""
         self._waited = monotonic() - self._began
+        self._kept = None
         self.curl.setopt(pycurl.TIMEOUT_MS, max(1, self._timeout - int(self._waited * 1000)))
 
     def answered(self) -> Finished:
@@ -100,14 +102,17 @@ class Slot:
         # libcurl reads "Name;" as an empty field and "Name:" as one that it must leave out.
         lines = [f"{name}: {value}" if value else f"{name};" for name, value in fields]
         lines.append("Expect:")
-        if not any(name.lower() == "content-type" for name, _ in fields):
+        named = "Content-Type" in request.headers  # as nearly all do, which is seen at once
+        if not named and "content-type" not in [name.lower() for name, _ in fields]:
             lines.append("Content-Type:")
         self._timeout = max(1, int(request.timeout * 1000))
         self._shape_for(request.method, with_body=bool(request.body))
         curl = self.curl
-        curl.setopt(pycurl.URL, target.url)
+        if self._kept != (target.url, self._timeout):
+            curl.setopt(pycurl.URL, target.url)
+            curl.setopt(pycurl.TIMEOUT_MS, self._timeout)
+            self._kept = (target.url, self._timeout)
         curl.setopt(pycurl.HTTPHEADER, lines)
-        curl.setopt(pycurl.TIMEOUT_MS, self._timeout)
         if request.body:
             curl.setopt(pycurl.POSTFIELDSIZE_LARGE, len(request.body))
             curl.setopt(pycurl.READFUNCTION, BytesIO(request.body).read)
@@ -118,6 +123,7 @@ class Slot:
             return
         curl = self.curl
         curl.reset()
+        self._kept = None
         self._set_constants()
         if with_body or method not in BODILESS:
             curl.setopt(pycurl.POST, 1)

@@ -213,7 +213,7 @@ class Delivery(models.Model):
     @property
     def public_id(self) -> str:
         """The id that the far end sees, the same over all tries (Standard Webhooks' webhook-id)."""
-        return f"dlv_{self.channel.short_id}_{self.pk}"
+        return f"dlv_{self.channel.short_id}_{self.id}"
 
     @property
     def is_open(self) -> bool:

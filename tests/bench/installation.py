@@ -89,7 +89,8 @@ def queue(channel: Any, pk: int, count: int, **more: Any) -> None:
 
     now: datetime = timezone.now()
     open_books(channel.tenant, "bench", pk)
-    fields = {"due_at": now, "deadline": now + timedelta(hours=4), **more}
+    # All at one moment, as an expansion makes them.
+    fields = {"due_at": now, "created_at": now, "deadline": now + timedelta(hours=4), **more}
     for start in range(0, count, 5000):
         rows = [
             Delivery(

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from channels_app.connectors.base import Credentials, Unavailable, connector_for
 from channels_app.http import HttpResponse
+from channels_app.http.headers import Headers
 from channels_app.models import Attempt, Delivery, Outcome, State, Tally
 
 _session = requests.Session()  # one a worker process: connections are reused
@@ -25,7 +26,7 @@ def send_one(pk: int) -> None:
         request.url, data=request.body, headers=dict(request.headers), timeout=20
     )
     took = answer.elapsed.total_seconds()
-    response = HttpResponse(answer.status_code, dict(answer.headers), answer.content)
+    response = HttpResponse(answer.status_code, Headers(answer.headers.items()), answer.content)
     outcome, state = Outcome.ACCEPTED, State.SENT
     try:
         connector.receipt(response)  # type: ignore[attr-defined]

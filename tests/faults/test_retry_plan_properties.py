@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from channels_app.dispatch.retry import JITTER, next_try, planned_after
 from channels_app.http import HttpResponse
+from channels_app.http.headers import Headers
 
 fixed = settings(derandomize=True, deadline=None, max_examples=200)
 
@@ -86,7 +87,7 @@ def test_a_delivery_s_tries_follow_each_other_and_end_before_its_deadline(begin,
     | st.sampled_from(["Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "1e9"]),
 )
 def test_whatever_a_receiver_asks_for_there_is_an_answer(attempt, ended, header):
-    wish = HttpResponse(429, {"Retry-After": header}, b"").retry_after(ended)
+    wish = HttpResponse(429, Headers({"Retry-After": header}.items()), b"").retry_after(ended)
     deadline = ended + timedelta(hours=4)
     due = next_try(attempt, ended_at=ended, deadline=deadline, retry_after=wish)
     assert due is None or ended < due < deadline

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from channels_app.models.delivery import State
-from channels_app.models.statements.running import on_postgres, run
+from channels_app.models.statements.running import on_postgres, run, shape_of
 
 Origin = tuple[str, int]
 
-_SHAPE = {"kind": "text", "origin": "bigint"} | {f"{state}_by": "integer" for state in State}
+_BY = {state.value: f"{state}_by" for state in State}
+_SHAPE = shape_of({"kind": "text", "origin": "bigint"} | dict.fromkeys(_BY.values(), "integer"))
 _LOCK = """
 SELECT 1 FROM channels_app_tally tally
 JOIN {rows} t ON tally.origin_kind = t.kind AND tally.origin_id = t.origin
@@ -25,7 +26,7 @@ def shift(moves: Mapping[Origin, Mapping[str, int]]) -> list[Origin]:
     two workers never wait in a ring.
     """
     rows = [
-        {"kind": kind, "origin": pk, **{f"{state}_by": by.get(state, 0) for state in State}}
+        {"kind": kind, "origin": pk, **{name: by.get(state, 0) for state, name in _BY.items()}}
         for (kind, pk), by in moves.items()
         if any(by.values())
     ]

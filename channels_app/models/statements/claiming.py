@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -124,7 +123,7 @@ def claim(
     attempts. The tallies move along.
     """
     with together():
-        rows: Iterable[Row] = run(
+        rows = run(
             _ON_POSTGRES if on_postgres() else _ON_SQLITE,
             channel=channel,
             room=room,
@@ -133,15 +132,13 @@ def claim(
             lease_until=moment(lease_until),
             holder=holder,
         )
-        known = {
+        known = dict.fromkeys(_NEEDED) | {
             "channel_id": channel,
             "state": State.SENDING,
             "claimed_at": now,
             "lease_until": lease_until,
             "holder": holder,
         }
-        if not on_postgres():
-            rows = map(_read, rows)
         taken = [_delivery(row, known) for row in rows]
         if taken and not on_postgres():
             by_origin = Counter([(row.origin_kind, row.origin_id) for row in taken])
@@ -155,26 +152,24 @@ def claim(
     return taken
 
 
-def _read(row: Row) -> Row:
-    """Turn SQLite's words into what PostgreSQL's binary gives by itself."""
-    return tuple([read(value) if read else value for read, value in zip(_READS, row, strict=True)])
+def _delivery(row: Row, known: dict[str, Any]) -> Delivery:
+    """Make the instance by hand: Model.__init__ takes as long as the whole of sending it.
 
-
-_BY_NAME: dict[str, Callable[[Any], object]] = {
-    "payload": json.loads,
-    **dict.fromkeys(_MOMENTS, in_utc),
-}
-_READS = [_BY_NAME.get(name) for name in _NEEDED]
-
-
-def _delivery(row: Row, known: dict[str, object]) -> Delivery:
-    """Make the instance by hand: Model.__init__ takes as long as the whole of sending it."""
+    ``known`` has a place for all of it: a dict that grows is made several times.
+    """
     delivery = Delivery.__new__(Delivery)
-    state = ModelState()
+    delivery.__dict__ = values = known.copy()
+    values.update(zip(_NEEDED, row, strict=True))
+    if not on_postgres():  # PostgreSQL's binary gives these by itself
+        values["payload"] = _read_json(values["payload"])[0]
+        for name in _MOMENTS:
+            values[name] = in_utc(values[name])
+    values["_state"] = state = ModelState()
     state.adding, state.db = False, DEFAULT_DB_ALIAS
-    delivery.__dict__.update(known, _state=state)
-    delivery.__dict__.update(zip(_NEEDED, row, strict=True))
     return delivery
+
+
+_read_json = json.JSONDecoder().raw_decode  # the column holds valid JSON, and nothing around it
 
 
 # --- whose turn it is ---------------------------------------------------------------------------

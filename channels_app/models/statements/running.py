@@ -10,9 +10,11 @@ from operator import itemgetter
 from typing import Any
 
 import psycopg
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 Row = tuple[Any, ...]
+Shape = tuple[tuple[str, str], ...]  # a table's columns, each with PostgreSQL's type
 PREPARE_AFTER = 5  # times that a statement is run before the server is to keep it, if not asked to
 
 
@@ -23,19 +25,18 @@ def on_postgres() -> bool:
 
 def run(
     sql: str,
-    shape: Mapping[str, str] | None = None,
+    shape: Shape = (),
     rows: Sequence[Mapping[str, Any]] = (),
     **values: Any,
 ) -> list[Row]:
     """Run one statement and return its rows.
 
-    ``{rows}`` in it stands for ``rows``, a table with the columns of ``shape`` (name to
-    PostgreSQL's type); ``{lock}`` for what passes over rows that others hold.
+    ``{rows}`` in it stands for ``rows``, a table with the columns of ``shape``; ``{lock}`` for what
+    passes over rows that others hold.
     """
     if shape:
         values["rows"] = _encode(rows)
-        sql = sql.replace("{rows}", _recordset(shape) if on_postgres() else _from_json(shape))
-    sql = sql.replace("{lock}", "FOR NO KEY UPDATE OF d SKIP LOCKED" if on_postgres() else "")
+    sql = _worded(sql, shape)
     if not on_postgres():
         return _on_sqlite(sql, values)
     connection.ensure_connection()
@@ -56,39 +57,41 @@ def run_each(sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Run one statement once for each of ``rows``, for its effect: on SQLite only."""
     if not rows:  # of nothing, Django passes on the statement as it words none
         return
-    if _is_watched():
-        with connection.cursor() as cursor:
+    here = connections[DEFAULT_DB_ALIAS]
+    if _is_watched(here):
+        with here.cursor() as cursor:
             cursor.executemany(sql, rows)
         return
     marked, values_of = _by_place(sql)
-    with _ready() as raw:
+    with _ready(here) as raw:
         raw.executemany(marked, map(values_of, rows))
 
 
 def _on_sqlite(sql: str, values: Mapping[str, Any]) -> list[Row]:
     """By the connection itself: Django's cursor takes longer than some of these statements."""
-    if _is_watched():
-        with connection.cursor() as cursor:
+    here = connections[DEFAULT_DB_ALIAS]
+    if _is_watched(here):
+        with here.cursor() as cursor:
             cursor.execute(sql, values)
             return list(cursor.fetchall()) if cursor.description else []
     marked, values_of = _by_place(sql)
-    with _ready() as raw:
+    with _ready(here) as raw:
         rows: list[Row] = raw.execute(marked, values_of(values)).fetchall()
     return rows
 
 
 @contextmanager
-def _ready() -> Iterator[Any]:
+def _ready(here: BaseDatabaseWrapper) -> Iterator[Any]:
     """SQLite's own connection, as Django's cursor would use it."""
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()  # what is to be rolled back takes no more
-    with connection.wrap_database_errors:
-        yield connection.connection
+    here.ensure_connection()
+    here.validate_no_broken_transaction()  # what is to be rolled back takes no more
+    with here.wrap_database_errors:
+        yield here.connection
 
 
-def _is_watched() -> bool:
+def _is_watched(here: BaseDatabaseWrapper) -> bool:
     """Whether somebody looks at each statement, which only Django's cursors show."""
-    return connection.queries_logged or bool(connection.execute_wrappers)
+    return here.queries_logged or bool(here.execute_wrappers)
 
 
 @lru_cache(maxsize=100)
@@ -131,11 +134,23 @@ def _read(words: str) -> datetime:
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _recordset(shape: Mapping[str, str]) -> str:
-    columns = ", ".join(f"{name} {kind}" for name, kind in shape.items())
+def shape_of(columns: Mapping[str, str]) -> Shape:
+    return tuple(columns.items())
+
+
+@lru_cache(maxsize=100)
+def _worded(sql: str, shape: Shape) -> str:
+    """Put in what the two databases say differently; kept, since it takes as long as some run."""
+    if shape:
+        sql = sql.replace("{rows}", _recordset(shape) if on_postgres() else _from_json(shape))
+    return sql.replace("{lock}", "FOR NO KEY UPDATE OF d SKIP LOCKED" if on_postgres() else "")
+
+
+def _recordset(shape: Shape) -> str:
+    columns = ", ".join(f"{name} {kind}" for name, kind in shape)
     return f"(SELECT * FROM json_to_recordset(%(rows)s::json) AS r({columns}))"
 
 
-def _from_json(shape: Mapping[str, str]) -> str:
-    columns = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name in shape)
+def _from_json(shape: Shape) -> str:
+    columns = ", ".join(f"json_extract(value, '$.{name}') AS {name}" for name, _ in shape)
     return f"(SELECT {columns} FROM json_each(%(rows)s))"

@@ -7,7 +7,13 @@ from typing import TypedDict
 
 from channels_app.models.delivery import State
 from channels_app.models.statements.books import Origin, shift
-from channels_app.models.statements.running import on_postgres, run, run_each, together
+from channels_app.models.statements.running import (
+    on_postgres,
+    run,
+    run_each,
+    shape_of,
+    together,
+)
 
 
 class Try(TypedDict):
@@ -34,7 +40,7 @@ class Try(TypedDict):
     next_at: str | None
 
 
-_SHAPE = {
+_COLUMNS = {
     "delivery_id": "bigint",
     "number": "integer",
     "holder": "text",
@@ -51,6 +57,7 @@ _SHAPE = {
     "answer": "text",
     "next_at": "timestamptz",
 }
+_SHAPE = shape_of(_COLUMNS)
 _MOVE = """UPDATE channels_app_delivery AS d
 SET state = {state}, reason = {reason}, settled_at = {settled_at}, lease_until = NULL, holder = '',
     due_at = coalesce({due_at}, d.due_at),
@@ -62,7 +69,7 @@ _ENDS = (State.SENT, State.FAILED, State.QUEUED)
 _ON_POSTGRES = f"""
 WITH tries AS MATERIALIZED (SELECT * FROM {{rows}} t),
 moved AS (
-    {_MOVE.format_map({name: f"t.{name}" for name in _SHAPE})}
+    {_MOVE.format_map({name: f"t.{name}" for name in _COLUMNS})}
     FROM tries t
     WHERE d.id = t.delivery_id AND d.attempt_count = t.number AND d.holder = t.holder
         AND d.state = 'sending'
@@ -94,7 +101,7 @@ FROM (SELECT 1) one LEFT JOIN shifted ON left_open = 0"""
 _HELD = """SELECT id, attempt_count, holder, origin_kind, origin_id FROM channels_app_delivery
 WHERE id IN (SELECT value FROM json_each(%(ids)s)) AND state = 'sending'"""
 _MOVE_ONE = (
-    _MOVE.format_map({name: f"%({name})s" for name in _SHAPE}) + " WHERE id = %(delivery_id)s"
+    _MOVE.format_map({name: f"%({name})s" for name in _COLUMNS}) + " WHERE id = %(delivery_id)s"
 )
 _NOTE_ONE = f"{_NOTE} VALUES ({', '.join(f'%({name})s' for name in _ATTEMPT.split(', '))})"
 

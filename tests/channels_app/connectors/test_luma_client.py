@@ -7,6 +7,7 @@ import pytest
 
 from channels_app.connectors.base import Credentials, Receipt, Rejected, Unavailable
 from channels_app.http import HttpResponse
+from channels_app.http.headers import Headers
 from notifications.vendors.luma.client import Luma
 from tests.support.channels import NOON, make_channel, make_delivery
 
@@ -157,7 +158,9 @@ def test_a_refused_token_waits_for_a_better_one(http):
 @pytest.mark.parametrize("status", [302, 404, 429, 500, 502])
 def test_other_statuses_are_tried_again_when_luma_says(status):
     with pytest.raises(Unavailable, match=str(status)) as unavailable:
-        luma.receipt(HttpResponse(status, {"Retry-After": "30"}, b"<html>busy</html>"))
+        luma.receipt(
+            HttpResponse(status, Headers({"Retry-After": "30"}.items()), b"<html>busy</html>")
+        )
     assert unavailable.value.retry_after == timedelta(seconds=30)
 
 

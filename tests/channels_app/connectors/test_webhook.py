@@ -11,6 +11,7 @@ from channels_app.channel_services import rotate
 from channels_app.connectors.base import Credentials, Receipt, Rejected, Unavailable
 from channels_app.connectors.webhook import Webhook
 from channels_app.http import HttpRequest, HttpResponse
+from channels_app.http.headers import Headers
 from channels_app.models import Channel, Delivery
 from tests.support.channels import BY, NOON, make_channel, make_delivery
 
@@ -162,18 +163,20 @@ def test_410_means_never_again():
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 404, 429, 500, 503])
 def test_anything_else_is_tried_again(status):
     with pytest.raises(Unavailable, match=str(status)):
-        webhook.receipt(HttpResponse(status, {"Location": "https://elsewhere.example/"}))
+        webhook.receipt(
+            HttpResponse(status, Headers({"Location": "https://elsewhere.example/"}.items()))
+        )
 
 
 def test_retry_after_is_honoured():
     with pytest.raises(Unavailable) as unavailable:
-        webhook.receipt(HttpResponse(503, {"Retry-After": "120"}))
+        webhook.receipt(HttpResponse(503, Headers({"Retry-After": "120"}.items())))
     assert unavailable.value.retry_after == timedelta(seconds=120)
 
 
 def test_an_answer_without_retry_after_asks_for_no_wait():
     with pytest.raises(Unavailable) as unavailable:
-        webhook.receipt(HttpResponse(500, {"Retry-After": "soon"}))
+        webhook.receipt(HttpResponse(500, Headers({"Retry-After": "soon"}.items())))
     assert unavailable.value.retry_after is None
 
 

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis.strategies import binary, sampled_from, text
 
 from channels_app.http import BadAnswer, HttpResponse
+from channels_app.http.headers import Headers
 
 NOW = datetime(1994, 11, 6, 8, 49, 7, tzinfo=UTC)
 
 
 def answer(body: bytes, content_type: str = "application/json") -> HttpResponse:
-    return HttpResponse(200, {"Content-Type": content_type}, body)
+    return HttpResponse(200, Headers({"Content-Type": content_type}.items()), body)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_what_is_not_a_json_object_is_a_bad_answer(body):
 
 def test_a_cut_body_is_a_bad_answer_even_if_it_parses():
     with pytest.raises(BadAnswer):
-        HttpResponse(200, {}, b"{}", truncated=True).json_object()
+        HttpResponse(200, Headers(), b"{}", truncated=True).json_object()
 
 
 def test_escapes_cannot_bring_back_what_cannot_be_stored():
@@ -78,7 +79,7 @@ def test_escapes_cannot_bring_back_what_cannot_be_stored():
 
 
 def test_headers_are_found_in_any_case_and_listed_in_lower_case():
-    response = HttpResponse(200, {"X-Trace": "a\x00b"})
+    response = HttpResponse(200, Headers({"X-Trace": "a\x00b"}.items()))
     assert response.headers["x-TRACE"] == "ab"
     assert list(response.headers) == ["x-trace"]
     assert response.headers.get("missing") is None
@@ -101,14 +102,16 @@ def test_headers_are_found_in_any_case_and_listed_in_lower_case():
     ],
 )
 def test_retry_after_is_read_in_each_of_its_forms(value, seconds):
-    assert HttpResponse(429, {"Retry-After": value}).retry_after(NOW) == timedelta(seconds=seconds)
+    assert HttpResponse(429, Headers({"Retry-After": value}.items())).retry_after(NOW) == timedelta(
+        seconds=seconds
+    )
 
 
 @pytest.mark.parametrize(
     "value", ["", "-5", "1.5", "soon", "٣", "Sun, 99 Nov 1994 08:49:37 GMT", "1e3", "1, 2", "0x10"]
 )
 def test_a_malformed_retry_after_asks_for_nothing(value):
-    assert HttpResponse(429, {"Retry-After": value}).retry_after(NOW) is None
+    assert HttpResponse(429, Headers({"Retry-After": value}.items())).retry_after(NOW) is None
 
 
 def test_no_retry_after_asks_for_nothing():
@@ -117,5 +120,5 @@ def test_no_retry_after_asks_for_nothing():
 
 @given(text())
 def test_no_retry_after_can_break_the_engine(value):
-    wait = HttpResponse(429, {"Retry-After": value}).retry_after(NOW)
+    wait = HttpResponse(429, Headers({"Retry-After": value}.items())).retry_after(NOW)
     assert wait is None or timedelta() <= wait <= timedelta(days=1)
