@@ -16,6 +16,7 @@ django.setup()
 from channels_app.dispatch.drain import Drain
 from project import stopping
 signal.signal(signal.SIGTERM, lambda *_: stopping.request())
+Drain(linger=False).run()  # a first look, which takes the longest
 print("ready", flush=True)
 while not stopping.requested():
     Drain().run() or time.sleep(0.1)

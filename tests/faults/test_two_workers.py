@@ -136,7 +136,8 @@ def test_two_workers_keep_each_key_s_order_across_failures_while_other_keys_flow
         if ok and key not in failing:
             done.add(number)
         log.append((key, int(number), ok))
-        return Answer(200 if ok else 500, delay=0.1)
+        # Slowly at first: the second loop must not come when all is over.
+        return Answer(200 if ok else 500, delay=0.1 if len(holders.seen) == 2 else 1)
 
     with Receiver(answer) as receiver:
         # Neither of them can have all keys under way by itself.
