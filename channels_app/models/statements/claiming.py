@@ -161,7 +161,7 @@ def _delivery(row: Row, known: dict[str, Any]) -> Delivery:
     delivery.__dict__ = values = known.copy()
     values.update(zip(_NEEDED, row, strict=True))
     if not on_postgres():  # PostgreSQL's binary gives these by itself
-        values["payload"] = _read_json(values["payload"])[0]
+        values["payload"] = _read_json(values["payload"].lstrip())[0]
         for name in _MOMENTS:
             values[name] = in_utc(values[name])
     values["_state"] = state = ModelState()
@@ -169,7 +169,7 @@ def _delivery(row: Row, known: dict[str, Any]) -> Delivery:
     return delivery
 
 
-_read_json = json.JSONDecoder().raw_decode  # the column holds valid JSON, and nothing around it
+_read_json = json.JSONDecoder().raw_decode  # it takes no space before, and ignores what follows
 
 
 # --- whose turn it is ---------------------------------------------------------------------------
