@@ -20,6 +20,7 @@ _FORM_FIELDS = (
     "name",
     "external_id",
     "is_default",
+    "client",
     "settings",
     "lifetime",
     "max_in_flight",
@@ -104,10 +105,12 @@ def set_active(channel: Channel, *, active: bool, by: Actor) -> bool:
 def rotate(channel: Channel, *, by: Actor, overlap: timedelta) -> dict[str, str]:
     """Make the channel's generated secrets anew; return those that the far end must hold too.
 
-    A shared secret's predecessor stays good for ``overlap``; one from an earlier rotation ends.
+    Where secrets may overlap, the predecessor stays good for ``overlap``; one from an earlier
+    rotation ends.
     """
     connector = connector_for(channel.kind)
     names = [setting.name for setting in generated(channel)]
+    overlapping = {setting.name for setting in generated(channel) if setting.overlaps}
     made = {name: connector.new_secret(name) for name in names}
     shared = _shared(channel)
     until = (timezone.now() + overlap).isoformat()
@@ -117,7 +120,7 @@ def rotate(channel: Channel, *, by: Actor, overlap: timedelta) -> dict[str, str]
         for name in names:
             secrets.pop(f"old_{name}", None)
             secrets.pop(f"old_{name}_until", None)
-            if overlap and name in shared and name in secrets:
+            if overlap and name in overlapping and name in secrets:
                 secrets[f"old_{name}"] = secrets[name]
                 secrets[f"old_{name}_until"] = until
         channel.keep_secrets({**secrets, **made})
@@ -161,6 +164,8 @@ def delete_channel(channel: Channel, *, by: Actor) -> None:
     # Asked first: the ORM would read all protected rows to name them, millions perhaps.
     if channel.deliveries.exists() or channel.chat_messages.exists():
         raise ChannelInUse("Its deliveries are in the log.")
+    if channel.sessions.exists() or channel.inbound_events.exists():
+        raise ChannelInUse("Its sessions are kept.")
     try:
         with transaction.atomic():
             record(by, "channel.delete", tenant=channel.tenant, target=channel)

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from channels_app.callback_token import private_key
+from channels_app.callback_verifying import public_key
 from channels_app.connectors.base import Setting, connector_for
 from channels_app.http import AddressPolicy, TransportError
 from channels_app.models import Channel
@@ -17,9 +18,9 @@ KEY_MAX = 8192  # characters; an RSA key of 4096 bits has 3,300 in PEM
 
 def check_setting(setting: Setting, value: str) -> None:
     """Refuse a value that no message could be sent with. Raises ValidationError."""
-    if setting.kind == "key":
+    if setting.kind in {"key", "public_key"}:
         try:
-            private_key(value)
+            private_key(value) if setting.kind == "key" else public_key(value)
         except ValueError as error:
             raise ValidationError(str(error)) from error
         return
@@ -29,6 +30,8 @@ def check_setting(setting: Setting, value: str) -> None:
         raise ValidationError("It holds a line break or another control character.")
     if setting.secret and not value.isascii():
         raise ValidationError("It holds a character that is not ASCII.")
+    if setting.kind == "number" and not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise ValidationError("It must be a whole number.")
     if setting.kind == "email":
         validate_email(value)
     if setting.kind == "url":

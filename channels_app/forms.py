@@ -64,6 +64,7 @@ class ChannelForm(forms.ModelForm[Channel]):
         fields = (
             "name",
             "external_id",
+            "client",
             "is_active",
             "is_default",
             "lifetime",
@@ -146,6 +147,10 @@ def _field(setting: Setting) -> forms.CharField:
     widget: forms.Widget = forms.TextInput(attrs={"class": "vTextField"})
     if setting.kind == "key":
         widget = KeyInput(attrs={"class": "vLargeTextField", "rows": 4, "autocomplete": "off"})
+    elif setting.kind == "public_key":
+        widget = forms.Textarea(attrs={"class": "vLargeTextField", "rows": 4})
+    elif setting.kind == "number":
+        widget = forms.NumberInput(attrs={"min": 0})
     elif setting.secret:
         widget = forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"})
     elif setting.kind == "url":
@@ -154,7 +159,7 @@ def _field(setting: Setting) -> forms.CharField:
         label=setting.label,
         help_text=setting.help,
         required=setting.required,
-        max_length=KEY_MAX if setting.kind == "key" else SETTING_MAX,
+        max_length=KEY_MAX if setting.kind in {"key", "public_key"} else SETTING_MAX,
         widget=widget,
         validators=[partial(_check, setting)],
     )

@@ -102,7 +102,7 @@ def _channels(notification: Notification) -> tuple[list[Channel], Channel]:
     """The channels that a person may have used last, and the one for all others."""
     if notification.channel is not None:
         return [], notification.channel
-    channels = Channel.objects.of(notification.tenant)
+    channels = Channel.objects.of(notification.tenant).for_people()
     # The default was there when this was composed; should it be gone, any is better than none:
     # the log must say of each person what became of the message.
     fallback = default_channel(notification.tenant) or channels.earliest("pk")

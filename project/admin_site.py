@@ -24,7 +24,8 @@ TENANTS_OFFERED = 100
 # Models that get no pages. django-q2's schedules run any dotted path that is typed in, its lists
 # count all rows; groups are kept in code (project/access/groups.py).
 WITHOUT_PAGES = {"auth.group", "axes.accesslog", "axes.accessfailurelog"}
-APPS_WITHOUT_PAGES = {"django_q"}
+# Systems' OAuth credentials are made on their API client's page.
+APPS_WITHOUT_PAGES = {"django_q", "oauth2_provider"}
 V = TypeVar("V", bound=Callable[..., Any])
 
 

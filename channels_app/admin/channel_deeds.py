@@ -99,8 +99,8 @@ class ChannelDeeds(TenantAdmin[Channel]):
         generated = services.generated(channel)
         if not generated:
             return redirect(self._url(channel))
-        shared = any(setting.shared for setting in generated)
-        form = RotateForm(request.POST or None) if shared else None
+        overlaps = any(setting.overlaps for setting in generated)
+        form = RotateForm(request.POST or None) if overlaps else None
         if request.method == "POST" and (form is None or form.is_valid()):
             overlap = timedelta(hours=form.cleaned_data["overlap"]) if form else timedelta()
             issued = services.rotate(channel, by=actor_of(request), overlap=overlap)

@@ -24,11 +24,13 @@ class Setting:
     help: str = ""
     required: bool = True
     secret: bool = False  # kept encrypted, never shown again
-    kind: Literal["text", "url", "email", "key"] = "text"  # key: an RSA private key in PEM
+    # key: an RSA private key in PEM; public_key: the public half of one
+    kind: Literal["text", "url", "email", "number", "key", "public_key"] = "text"
     generate: bool = False  # a secret that is made when none is given
-    # A generated secret that the far end holds too: shown once, and in a rotation the old one
-    # (kept as ``old_<name>`` until ``old_<name>_until``) stays good for a while.
-    shared: bool = False
+    shared: bool = False  # a generated secret that the far end holds too: shown once
+    # In a rotation the old one (kept as ``old_<name>`` until ``old_<name>_until``) stays good for
+    # a while.
+    overlaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Credentials:
     settings: Mapping[str, Any]
     secrets: Mapping[str, str] = field(repr=False)
     organisation: str = ""  # the tenant's external ID
+    org_id: str = ""  # the same tenant, as Alvaria and Salesforce name it
 
     @classmethod
     def of(cls, channel: Channel) -> "Credentials":
@@ -46,6 +49,7 @@ class Credentials:
             settings=channel.settings,
             secrets=channel.secrets,
             organisation=str(channel.tenant.external_id),
+            org_id=channel.tenant.org_id,
         )
 
 

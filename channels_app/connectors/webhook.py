@@ -45,7 +45,13 @@ class Webhook(HttpConnector):
     settings = (
         Setting("url", "URL", kind="url", help="Each message is posted here as signed JSON."),
         Setting(
-            "secret", "Signing secret", required=False, secret=True, generate=True, shared=True
+            "secret",
+            "Signing secret",
+            required=False,
+            secret=True,
+            generate=True,
+            shared=True,
+            overlaps=True,
         ),
         Setting(
             "private_key",

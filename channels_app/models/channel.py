@@ -9,7 +9,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from channels_app import secrets
-from project.access.models import Tenant, User
+from project.access.models import ApiClient, Tenant, User
 
 
 class Kind(models.TextChoices):
@@ -17,9 +17,18 @@ class Kind(models.TextChoices):
     EMAIL = "email", _("E-mail")
     WEBHOOK = "webhook", _("Webhook")
     LUMA = "luma", _("Luma")
+    ALVARIA_CALLBACK = "alvaria_callback", _("Alvaria callbacks")
+
+
+# Over the others a system is told of its sessions; no notification reaches anyone by them.
+FOR_PEOPLE = tuple(kind for kind in Kind if kind != Kind.ALVARIA_CALLBACK)
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
+    def for_people(self) -> Self:
+        """Those over which a notification can reach a person."""
+        return self.filter(kind__in=FOR_PEOPLE)
+
     def active(self) -> Self:
         return self.filter(is_active=True)
 
@@ -50,6 +59,14 @@ class Channel(models.Model):
     )
     is_default = models.BooleanField(
         default=False, help_text=_("Used for people who have no last used channel.")
+    )
+    client = models.ForeignKey(
+        ApiClient,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="channels",
+        help_text=_("Whose sessions it tells of; empty: those of every system without an own one."),
     )
     settings = models.JSONField(default=dict, blank=True)
     sealed = models.TextField(blank=True, editable=False, help_text=_("The secrets, encrypted."))
@@ -104,6 +121,22 @@ class Channel(models.Model):
                 fields=["tenant", "external_id"],
                 condition=~Q(external_id=""),
                 violation_error_message=_("Another channel has this external ID."),
+            ),
+            models.UniqueConstraint(
+                name="channel_of_client_once",
+                fields=["tenant", "kind", "client"],
+                condition=Q(kind="alvaria_callback", client__isnull=False),
+                violation_error_message=_("Another channel tells this system of its sessions."),
+            ),
+            models.UniqueConstraint(
+                name="channel_of_all_clients_once",
+                fields=["tenant", "kind"],
+                condition=Q(kind="alvaria_callback", client__isnull=True),
+                violation_error_message=_("Another channel serves all systems; choose a system."),
+            ),
+            models.CheckConstraint(
+                name="channel_client_of_callbacks",
+                condition=Q(client__isnull=True) | Q(kind="alvaria_callback"),
             ),
             models.CheckConstraint(name="channel_kind_known", condition=Q(kind__in=Kind.values)),
             models.CheckConstraint(

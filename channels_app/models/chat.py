@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from channels_app.models.channel import Channel
 from channels_app.models.delivery import Delivery
+from channels_app.models.message import Message
 
 
 class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
@@ -24,14 +25,19 @@ class ChatMessageQuerySet(models.QuerySet["ChatMessage"]):
 
 
 class ChatMessage(models.Model):
-    """One message in a person's chat window.
+    """One message in a person's chat window: one to them, or one of their own.
 
-    Made in the transaction that settles its delivery, so a repeated try shows it once.
+    One to them is made in the transaction that settles its delivery, so a repeated try shows it
+    once.
     """
 
     channel = models.ForeignKey(Channel, models.PROTECT, related_name="chat_messages")
     contact = models.CharField(max_length=254)
-    delivery = models.OneToOneField(Delivery, models.PROTECT, related_name="chat_message")
+    delivery = models.OneToOneField(
+        Delivery, models.PROTECT, null=True, related_name="chat_message"
+    )
+    # What the contact said there themselves, instead of a delivery.
+    said = models.OneToOneField(Message, models.PROTECT, null=True, related_name="chat_message")
     payload = models.JSONField()
     sent_at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True, help_text=_("When the window first showed it."))
@@ -39,6 +45,13 @@ class ChatMessage(models.Model):
     objects = ChatMessageQuerySet.as_manager()
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="chat_delivered_or_said",
+                condition=Q(delivery__isnull=False, said__isnull=True)
+                | Q(delivery__isnull=True, said__isnull=False),
+            ),
+        ]
         indexes = [
             # Read by the chat window, which asks every second for what is newer.
             models.Index(name="chat_window", fields=["channel", "contact", "id"]),

@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from channels_app.channel_services import change_channel, create_channel
-from channels_app.models import Channel
+from channels_app.models import Agent, Channel, WorkType
 from channels_app.models.channel import Kind
 from notifications.demo.people import PEOPLE, Person
 from notifications.models import ContentType, Recipient, Role
@@ -21,6 +21,11 @@ BY = Actor.hub("demo")
 TENANT = "Acme Utilities"
 CALLBACK_URL = "http://127.0.0.1:9000/hook"
 SYSTEM = "Demo system"
+CUSTOM_SERVER = "Demo custom server"
+CALLBACKS = "Alvaria callbacks"
+# The first one's ID is that of the Alvaria document's own sample request.
+WORK_TYPES = (("32", "Billing"), ("33", "Outages"))
+AGENTS = {"agent": "Mara", "admin": "Ines"}
 
 OUTAGE = """\
 Hello @recipient.first_name, the @event.service is down for maintenance and will be back at \
@@ -55,12 +60,17 @@ def build(*, callback_url: str | None = None, base_url: str) -> Tenant:
         ApiClient.objects.get_or_create(
             tenant=tenant, name=SYSTEM, defaults={"scopes": [Scope.LUMA_NOTIFY]}
         )
+        ApiClient.objects.get_or_create(
+            tenant=tenant, name=CUSTOM_SERVER, defaults={"scopes": [Scope.SERVER_MESSAGING]}
+        )
+        _agents(tenant)
         ensure_luma_roles(tenant)
         ensure_default_template(tenant)
         _templates(tenant)
         _channels(tenant, base_url)
         if callback_url:
-            _point_webhook(tenant, callback_url)
+            for name in ("Webhook", CALLBACKS):
+                _point(tenant, name, callback_url)
         if made:
             _people(tenant)
     return tenant
@@ -99,6 +109,23 @@ def _users(tenant: Tenant) -> None:
             user.groups.add(Group.objects.get(name=group))
 
 
+def _agents(tenant: Tenant) -> None:
+    """Work types, and people who answer; they are away until they say otherwise."""
+    kinds = [
+        WorkType.objects.get_or_create(
+            tenant=tenant, code=code, defaults={"name": name, "is_default": code == "32"}
+        )[0]
+        for code, name in WORK_TYPES
+    ]
+    for username, alias in AGENTS.items():
+        user = User.objects.get(username=username)
+        agent, made = Agent.objects.get_or_create(
+            user=user, defaults={"tenant": tenant, "alias": alias}
+        )
+        if made:
+            agent.work_types.set(kinds)
+
+
 def _templates(tenant: Tenant) -> None:
     for name, kind, body in TEMPLATES:
         if not tenant.templates.filter(name=name).exists():
@@ -110,6 +137,7 @@ def _channels(tenant: Tenant, base_url: str) -> None:
         "Chat": (Kind.CHAT, {}, {}),
         "E-mail": (Kind.EMAIL, {}, {}),
         "Webhook": (Kind.WEBHOOK, {"url": CALLBACK_URL}, {}),
+        CALLBACKS: (Kind.ALVARIA_CALLBACK, {"url": CALLBACK_URL}, {}),
         "Luma": (Kind.LUMA, {"endpoint": base_url}, {"api_token": "set-the-real-one"}),
     }
     for name, (kind, settings, secrets) in wanted.items():
@@ -120,8 +148,8 @@ def _channels(tenant: Tenant, base_url: str) -> None:
             create_channel(channel, by=BY, secrets=secrets)
 
 
-def _point_webhook(tenant: Tenant, url: str) -> None:
-    channel = tenant.channels.get(name="Webhook")
+def _point(tenant: Tenant, name: str, url: str) -> None:
+    channel = tenant.channels.get(name=name)
     channel.settings = {**channel.settings, "url": url}
     change_channel(channel, by=BY, changed=["settings"])
 

@@ -110,7 +110,7 @@ class ComposeForm(forms.Form):
             self.fields["template"],
         )
         roles.choices = [(r.code, str(r)) for r in Role.objects.filter(tenant=tenant)]  # type: ignore[attr-defined]
-        channels.queryset = Channel.objects.of(tenant)  # type: ignore[attr-defined]
+        channels.queryset = Channel.objects.of(tenant).for_people()  # type: ignore[attr-defined]
         templates.queryset = TemplateVersion.objects.filter(  # type: ignore[attr-defined]
             template__tenant=tenant
         ).select_related("template")

@@ -7,11 +7,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from channels_app.models import Channel
-from channels_app.models.channel import Kind
+from channels_app.models.channel import FOR_PEOPLE
 from project.access.models import Tenant
 from project.access.models.tenant import known_zone
 
 EVERY_KIND = "*"
+KINDS = [(kind.value, kind.label) for kind in FOR_PEOPLE]
 
 
 def login_key(login: str) -> str:
@@ -161,7 +162,7 @@ class Address(models.Model):
     """Where a person is reached over one kind of channel."""
 
     recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="addresses")
-    kind = models.CharField(max_length=16, choices=Kind)
+    kind = models.CharField(max_length=16, choices=KINDS)
     value = models.CharField(max_length=254)
 
     class Meta:
@@ -184,9 +185,7 @@ class OptOut(models.Model):
     """A person's wish to get nothing over one kind of channel, or over any."""
 
     recipient = models.ForeignKey(Recipient, models.CASCADE, related_name="opt_outs")
-    kind = models.CharField(
-        max_length=16, choices=[*Kind.choices, (EVERY_KIND, _("Every channel"))]
-    )
+    kind = models.CharField(max_length=16, choices=[*KINDS, (EVERY_KIND, _("Every channel"))])
     since = models.DateTimeField(auto_now_add=True)
 
     class Meta:

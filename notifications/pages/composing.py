@@ -116,7 +116,7 @@ class Page:
 
     @cached_property
     def channels(self) -> list[Channel]:
-        return list(Channel.objects.of(self.tenant))
+        return list(Channel.objects.of(self.tenant).for_people())
 
     @property
     def channels_as_tabs(self) -> bool:

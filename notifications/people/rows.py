@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from channels_app.models.channel import Kind
+from channels_app.models.channel import FOR_PEOPLE
 from notifications.models.recipient import login_key
 from notifications.people import rules
 from notifications.people.cells import Cell, Fault
@@ -15,7 +15,7 @@ from project.spreadsheet import unprotect
 
 COLUMNS = (
     *("login", "name", "locale", "time_zone", "roles", "active"),
-    *Kind.values,
+    *(kind.value for kind in FOR_PEOPLE),
     "opt_outs",
 )
 

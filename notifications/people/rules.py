@@ -10,7 +10,7 @@ from functools import lru_cache
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from channels_app.models.channel import Kind
+from channels_app.models.channel import FOR_PEOPLE, Kind
 from notifications.models import Address, Recipient
 from notifications.models.recipient import EVERY_KIND
 from project.access.models.tenant import known_zone
@@ -19,7 +19,7 @@ LOGIN_MAX = Recipient._meta.get_field("login").max_length or 0
 NAME_MAX = Recipient._meta.get_field("name").max_length or 0
 LOCALE_MAX = Recipient._meta.get_field("locale").max_length or 0
 ADDRESS_MAX = Address._meta.get_field("value").max_length or 0
-OPT_OUT_KINDS = (*Kind.values, EVERY_KIND)
+OPT_OUT_KINDS = (*(kind.value for kind in FOR_PEOPLE), EVERY_KIND)
 
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _YES = {"true", "yes", "1"}

@@ -24,10 +24,14 @@ class BearerAuthentication(BaseAuthentication):
         token = _bearer_token(request)
         if token is None:
             return None
-        client = client_for(token)
+        client = self.client_for(token)
         if client is None:
             raise AuthenticationFailed("The token is unknown, expired or revoked.")
         return AnonymousUser(), client
+
+    def client_for(self, token: str) -> ApiClient | None:
+        """Return whom the token lets in, or None."""
+        return client_for(token)
 
     def authenticate_header(self, request: Request) -> str:
         """Say what was wrong only to who showed a token (RFC 6750, 3.1)."""

@@ -27,23 +27,31 @@ class ClientThrottle(BaseThrottle):
         client = request.auth
         if not isinstance(client, ApiClient) or not client.rate_limit:
             return True
-        window = int(time.time() // WINDOW)
-        return self._count(f"throttle-{client.pk}-{window}") <= client.rate_limit
+        return counted(f"throttle-{client.pk}") <= client.rate_limit
 
     def wait(self) -> float:
-        """Seconds until the next window begins."""
-        return WINDOW - time.time() % WINDOW
+        return until_next_window()
 
-    @staticmethod
-    def _count(key: str) -> int:
+
+def until_next_window() -> float:
+    """Seconds until the next minute of the clock begins."""
+    return WINDOW - time.time() % WINDOW
+
+
+def counted(who: str) -> int:
+    """Count one more in this minute of the clock; returns how many that makes.
+
+    Counts nothing while the cache is down, and then returns 0.
+    """
+    key = f"{who}-{int(time.time() // WINDOW)}"
+    try:
+        if count := getattr(cache, "count", None):
+            return int(count(key, timeout=2 * WINDOW))
         try:
-            if count := getattr(cache, "count", None):
-                return int(count(key, timeout=2 * WINDOW))
-            try:
-                return cache.incr(key)
-            except ValueError:
-                # Whoever is first makes the counter; those who came at the same time move it.
-                return 1 if cache.add(key, 1, timeout=2 * WINDOW) else cache.incr(key)
-        except Exception:
-            log.exception("Requests are not counted: the cache does not answer.")
-            return 0
+            return cache.incr(key)
+        except ValueError:
+            # Whoever is first makes the counter; those who came at the same time move it.
+            return 1 if cache.add(key, 1, timeout=2 * WINDOW) else cache.incr(key)
+    except Exception:
+        log.exception("Requests are not counted: the cache does not answer.")
+        return 0

@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 
 from channels_app.chat_links import chat_url, gives_links
 from channels_app.models import Channel
-from channels_app.models.channel import Kind
+from channels_app.models.channel import FOR_PEOPLE, Kind
 from notifications.admin.people.listing import ActiveFilter, Columns, PeopleList, RoleFilter
 from notifications.admin.people.transfer import PeopleTransfer
 from notifications.admin.saving import RaceSafeAdmin
@@ -27,7 +27,7 @@ class AddressInline(admin.TabularInline[Address, Recipient]):
     form = AddressForm
     formset = OwnRows
     extra = 1
-    max_num = len(Kind)
+    max_num = len(FOR_PEOPLE)
     verbose_name_plural = "Addresses"
 
 
@@ -37,7 +37,7 @@ class OptOutInline(admin.TabularInline[OptOut, Recipient]):
     fields = ("kind", "since")
     readonly_fields = ("since",)
     extra = 0
-    max_num = len(Kind) + 1
+    max_num = len(FOR_PEOPLE) + 1
     verbose_name_plural = "Opted out of"
 
 

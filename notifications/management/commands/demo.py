@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print credentials for scripts.")
         parser.add_argument(
-            "--callback-url", metavar="URL", help="Where the webhook channel posts."
+            "--callback-url", metavar="URL", help="Where the webhook and callback channels post."
         )
 
     def handle(self, *, callback_url: str | None, **options: Any) -> None:

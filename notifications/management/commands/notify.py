@@ -87,7 +87,9 @@ class Command(BaseCommand):
     def _draft(self, tenant: Tenant, options: dict[str, Any]) -> Draft:
         channel = template = None
         if options["channel"]:
-            channel = Channel.objects.of(tenant).filter(name=options["channel"]).first()
+            channel = (
+                Channel.objects.of(tenant).for_people().filter(name=options["channel"]).first()
+            )
             if channel is None:
                 raise CommandError(f"There is no channel {options['channel']!r}.")
         if options["template"] is not None:

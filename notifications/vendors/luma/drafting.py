@@ -111,7 +111,7 @@ def _nobody(asked: NotifyRequest) -> str:
 def _channel(asked: NotifyRequest, tenant: Tenant, errors: list[str]) -> Channel | None:
     if not asked.bot:
         return None
-    channel = Channel.objects.of(tenant).active().filter(external_id=asked.bot).first()
+    channel = Channel.objects.of(tenant).for_people().active().filter(external_id=asked.bot).first()
     if channel is None:
         errors.append(f"botExternalID: There is no bot {shown(asked.bot)}.")
     return channel

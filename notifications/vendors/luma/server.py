@@ -3,7 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -17,9 +17,6 @@ from rest_framework.exceptions import (
     PermissionDenied,
     Throttled,
 )
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -35,6 +32,7 @@ from project.access.authentication import (
 from project.access.models.client import Scope
 from project.access.throttling import ClientThrottle
 from project.json_body import StrictJSONParser, data_of
+from project.one_format import AlwaysFirst
 
 log = logging.getLogger(__name__)
 
@@ -42,19 +40,6 @@ log = logging.getLogger(__name__)
 # from the one who writes: where the threads of a process take turns for the looks as well, a
 # request costs less of it. No turn is held while a body is read, which may come slowly.
 _TURN: AbstractContextManager[object] = threading.Lock() if settings.SQLITE else nullcontext()
-
-
-class AlwaysFirst(BaseContentNegotiation):
-    """Answers in the dialect's one format, whatever the caller says it accepts."""
-
-    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
-        return next(iter(parsers))
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, renderer.media_type
 
 
 class NotifyLumaUser(APIView):

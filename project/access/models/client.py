@@ -10,6 +10,7 @@ from project.access.models.tenant import Tenant
 
 class Scope(models.TextChoices):
     LUMA_NOTIFY = "luma.notify", _("Luma: notify users")
+    SERVER_MESSAGING = "servermessagingapi", _("Alvaria: server messaging")
 
 
 class ApiClient(models.Model):
@@ -22,6 +23,15 @@ class ApiClient(models.Model):
     rate_limit = models.PositiveIntegerField(
         default=6000, help_text=_("Requests a minute; 0 is no limit.")
     )
+    # Its OAuth 2.0 credentials (project/access/oauth.py), once it has any.
+    application = models.OneToOneField(
+        "oauth2_provider.Application",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="api_client",
+    )
+    api_key_digest = models.CharField(max_length=64, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

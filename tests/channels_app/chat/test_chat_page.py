@@ -188,6 +188,7 @@ def test_unread_messages_above_the_page_are_counted_on_the_link_to_them(channel,
 def test_ten_thousand_messages_cost_no_more_than_ten(channel, visit, django_assert_max_num_queries):
     message = say(channel)
     row = message.delivery
+    assert row is not None
     deliveries = []
     for number in range(10_000):
         copy = type(row)(**{f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields})

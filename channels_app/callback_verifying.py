@@ -1,0 +1,101 @@
+"""Telling whether a callback is what it says: an RS256 token over an unchanged body.
+
+The vendors' documents leave the claims open, so only what is there is judged: a signature is
+needed, ``exp``, ``nbf``, ``iat`` and ``bodyHash`` must hold where they are given.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from channels_app.callback_token import LARGEST, SMALLEST
+
+LONGEST_TOKEN = 8192  # characters of the header; more is no token of anybody's
+LEEWAY = 60  # seconds that two clocks may differ
+ALGORITHM = "RS256"  # and no other, whatever a token says of itself
+
+
+class BadToken(ValueError):
+    """It is not from whom it says, or not what was sent. The text says why, for people."""
+
+
+@lru_cache(maxsize=256)
+def public_key(pem: str) -> RSAPublicKey:
+    """Read a key, and keep it: reading one costs more than checking a signature.
+
+    Raises ValueError, which says for people what is wrong.
+    """
+    try:
+        key = load_pem_public_key(pem.strip().encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("It is no public key in PEM.") from None
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("It is no RSA key.")  # noqa: TRY004 - a wrong value, to whoever typed it
+    if not SMALLEST <= key.key_size <= LARGEST:
+        raise ValueError(f"It has {key.key_size} bits; {SMALLEST} to {LARGEST} can be used.")
+    return key
+
+
+def verify_callback(
+    authorization: str, body: bytes, keys: Sequence[RSAPublicKey]
+) -> dict[str, Any]:
+    """Return the token's claims, if one of the keys signed it for this body. Raises BadToken.
+
+    ``authorization`` is the header's value, with or without ``Bearer``.
+    """
+    if not authorization:
+        raise BadToken("There is no Authorization header.")
+    if len(authorization) > LONGEST_TOKEN:
+        raise BadToken(f"The Authorization header is longer than {LONGEST_TOKEN} characters.")
+    scheme, _, rest = authorization.strip().partition(" ")
+    token = rest.strip() if scheme.lower() == "bearer" else authorization.strip()
+    claims = _claims(token, keys)
+    digest = claims.get("bodyHash")
+    if digest is not None:
+        expected = urlsafe_b64encode(sha256(body).digest()).rstrip(b"=")
+        if not isinstance(digest, str) or not compare_digest(digest.encode(), expected):
+            raise BadToken("The body is not the one that was signed.")
+    return claims
+
+
+def _claims(token: str, keys: Sequence[RSAPublicKey]) -> dict[str, Any]:
+    problem: Exception | None = None
+    for key in keys:
+        try:
+            found: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[ALGORITHM],
+                leeway=LEEWAY,
+                # Whom it is for is not said by any document.
+                options={"verify_aud": False, "verify_sub": False, "verify_jti": False},
+            )
+        except jwt.InvalidSignatureError as error:
+            problem = error  # perhaps the other key's
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise BadToken(_words(error)) from error
+        else:
+            return found
+    raise BadToken("No key is known." if problem is None else _words(problem)) from problem
+
+
+def _words(error: Exception) -> str:
+    match error:
+        case jwt.InvalidSignatureError():
+            return "The signature is not by this key."
+        case jwt.ExpiredSignatureError():
+            return "The token has expired."
+        case jwt.ImmatureSignatureError():
+            return "The token is from the future."
+        case jwt.InvalidAlgorithmError():
+            return f"The token is not signed with {ALGORITHM}."
+        case _:
+            return "It is no token that can be read."

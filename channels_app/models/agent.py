@@ -1,0 +1,65 @@
+from typing import Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Count, F, Q
+from django.utils.translation import gettext_lazy as _
+
+from channels_app.models.work_type import WorkType
+from project.access.models import Tenant, User
+
+
+class Presence(models.TextChoices):
+    AVAILABLE = "available", _("Available")
+    AWAY = "away", _("Away")
+
+
+class AgentQuerySet(models.QuerySet["Agent"]):
+    def of(self, tenant: Tenant) -> Self:
+        return self.filter(tenant=tenant)
+
+    def available(self) -> Self:
+        return self.filter(presence=Presence.AVAILABLE, user__is_active=True)
+
+    def with_load(self) -> Self:
+        """Annotate ``load``: how many sessions each has in hand."""
+        in_hand = Count("sessions", filter=Q(sessions__state="active"), distinct=True)
+        return self.annotate(load=in_hand)
+
+    def with_room(self) -> Self:
+        return self.with_load().filter(load__lt=F("capacity"))
+
+
+class Agent(models.Model):
+    """A person who answers sessions: those of the work types that are their skills."""
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="agents")
+    user = models.OneToOneField(User, models.PROTECT, related_name="agent")
+    alias = models.CharField(
+        max_length=60, help_text=_("The first name that contacts see (agentAlias).")
+    )
+    presence = models.CharField(max_length=9, choices=Presence, default=Presence.AWAY)
+    capacity = models.PositiveSmallIntegerField(
+        default=4,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text=_("Most sessions at once."),
+    )
+    work_types = models.ManyToManyField(WorkType, related_name="agents", blank=True)
+    # The offers' turn: whoever was asked longest ago is asked next.
+    last_offered_at = models.DateTimeField(null=True, editable=False)
+    # When their console was last open; who is gone is asked no more.
+    seen_at = models.DateTimeField(null=True, editable=False)
+
+    objects = AgentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["alias"]
+        permissions = [("answer_session", "Can answer sessions in the console")]
+        constraints = [
+            models.CheckConstraint(
+                name="agent_presence_known", condition=Q(presence__in=Presence.values)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.alias

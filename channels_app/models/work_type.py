@@ -1,0 +1,126 @@
+from datetime import datetime, time, timedelta
+from typing import Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from project.access.models import Tenant
+
+WEEKDAYS = (
+    (0, _("Monday")),
+    (1, _("Tuesday")),
+    (2, _("Wednesday")),
+    (3, _("Thursday")),
+    (4, _("Friday")),
+    (5, _("Saturday")),
+    (6, _("Sunday")),
+)
+MIDNIGHT = time(0)
+_WEEK = 7
+
+
+class WorkTypeQuerySet(models.QuerySet["WorkType"]):
+    def of(self, tenant: Tenant) -> Self:
+        return self.filter(tenant=tenant)
+
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+
+class WorkType(models.Model):
+    """What a session is about: it waits for agents who have this skill.
+
+    ``code`` is Alvaria's workTypeId. Without opening hours it is open at all times.
+    """
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="work_types")
+    code = models.CharField(
+        max_length=40,
+        validators=[RegexValidator(r"\A[\w.-]+\Z", _("Letters, digits, “.”, “-” and “_” only."))],
+        help_text=_("Alvaria's workTypeId: callers name the work type by it."),
+    )
+    name = models.CharField(max_length=60)
+    is_active = models.BooleanField(default=True, help_text=_("Takes new sessions."))
+    is_default = models.BooleanField(
+        default=False, help_text=_("Takes what people answer in their chat windows.")
+    )
+    offer_seconds = models.PositiveSmallIntegerField(
+        default=30,
+        validators=[MinValueValidator(5), MaxValueValidator(3600)],
+        help_text=_("An offer not taken by then goes to the next agent."),
+    )
+
+    objects = WorkTypeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                name="work_type_code_once",
+                fields=["tenant", "code"],
+                violation_error_message=_("A work type with this ID exists."),
+            ),
+            models.UniqueConstraint(
+                name="work_type_name_once",
+                fields=["tenant", "name"],
+                violation_error_message=_("A work type with this name exists."),
+            ),
+            models.UniqueConstraint(
+                name="work_type_one_default",
+                fields=["tenant"],
+                condition=Q(is_default=True),
+                violation_error_message=_("Another work type is the default already."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether agents are at work, by the tenant's clock."""
+        return self.opens_next(at) == at
+
+    def opens_next(self, at: datetime) -> datetime | None:
+        """Return ``at`` where it is open then, else when it opens next; None: never."""
+        hours = list(self.hours.all())
+        if not hours:
+            return at
+        here = at.astimezone(self.tenant.zone)
+        found = []
+        for row in hours:
+            # Today's, and those of the week that follows: today's may be over.
+            for days in range(_WEEK + 1):
+                day = here.date() + timedelta(days=days)
+                if day.weekday() != row.weekday:
+                    continue
+                opens = datetime.combine(day, row.opens, self.tenant.zone)
+                ends = day + timedelta(days=1) if row.closes == MIDNIGHT else day
+                if datetime.combine(ends, row.closes, self.tenant.zone) > at:
+                    found.append(max(opens, at))
+        return min(found, default=None)
+
+
+class OpeningHours(models.Model):
+    """A span of a weekday, by the tenant's clock. Past midnight is another row."""
+
+    work_type = models.ForeignKey(WorkType, models.CASCADE, related_name="hours")
+    weekday = models.PositiveSmallIntegerField(choices=WEEKDAYS)
+    opens = models.TimeField()
+    closes = models.TimeField(help_text=_("00:00 is the end of the day."))
+
+    class Meta:
+        ordering = ["weekday", "opens"]
+        verbose_name = verbose_name_plural = _("opening hours")
+        constraints = [
+            models.CheckConstraint(name="hours_weekday_known", condition=Q(weekday__lt=_WEEK)),
+            models.CheckConstraint(
+                name="hours_end_after_they_begin",
+                condition=Q(closes__gt=F("opens")) | Q(closes=MIDNIGHT),
+                violation_error_message=_("It must close after it opens."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_weekday_display()} {self.opens:%H:%M} to {self.closes:%H:%M}"

@@ -1,0 +1,74 @@
+"""``POST /tokenservice/oauth2/access_token``: client credentials (RFC 6749, section 4.4)."""
+
+import math
+from base64 import b64decode
+from binascii import Error as BadBase64
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_exempt
+from oauth2_provider.views import TokenView
+
+from project.access.throttling import counted, until_next_window
+
+NOT_KEPT = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+FORM = "application/x-www-form-urlencoded"
+MOST = 120  # tokens a minute for one client id from one address; each serves for an hour
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class AccessTokenView(TokenView):  # type: ignore[misc]
+    """Alvaria's ``realm``, the orgId, may stand in the form or in the address."""
+
+    http_method_names = ["post"]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            answer = refusal(405, "invalid_request", "Only POST is served here.")
+            answer["Allow"] = "POST"
+            return answer
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.content_type not in {FORM, ""}:
+            return refusal(400, "invalid_request", f"Send the fields as {FORM}.")
+        realms = {*request.GET.getlist("realm"), *request.POST.getlist("realm")}
+        if len(realms) > 1:
+            return refusal(400, "invalid_request", "Two different realms are named.")
+        if counted(f"token-{_who(request)}") > MOST:
+            seconds = math.ceil(until_next_window())
+            words = f"Too many tokens in this minute; try again in {seconds} seconds."
+            answer = refusal(429, "temporarily_unavailable", words)
+            answer["Retry-After"] = str(seconds)
+            return answer
+        response: HttpResponse = super().post(request, *args, **kwargs)
+        for name, value in NOT_KEPT.items():
+            response[name] = value
+        response["Content-Type"] = "application/json"
+        if response.status_code == 401:  # the scheme that clients use here (RFC 6749, 5.2)
+            response["WWW-Authenticate"] = 'Basic realm="Carillon"'
+        return response
+
+    @staticmethod
+    def in_dialect(status: int, sentence: str) -> JsonResponse:
+        """Return what is answered where Django refuses before the view (project/errors.py)."""
+        return refusal(status, "invalid_request", sentence)
+
+
+def refusal(status: int, code: str, words: str) -> JsonResponse:
+    """Word an error as RFC 6749, section 5.2 has it."""
+    body = {"error": code, "error_description": words}
+    return JsonResponse(body, status=status, headers=NOT_KEPT)
+
+
+def _who(request: HttpRequest) -> str:
+    """Name the caller for counting: the client id as claimed, and where it calls from."""
+    _, _, basic = request.headers.get("Authorization", "").partition(" ")
+    try:
+        claimed = b64decode(basic.encode(), validate=True).partition(b":")[0].hex()
+    except (BadBase64, ValueError):
+        claimed = ""
+    return f"{request.META.get('REMOTE_ADDR', '')}-{claimed[:64]}"
