@@ -49,6 +49,15 @@ SECTIONS = (
     Section("Notifications", (Page("Notifications", "notifications_notification"),)),
     Section("Delivery log", (Page("Delivery log", "channels_app_delivery"),)),
     Section(
+        "Sessions",
+        (
+            Page("Console", "channels_app_session", "console", "channels_app.answer_session"),
+            Page("All sessions", "channels_app_session"),
+            Page("Work types", "channels_app_worktype"),
+            Page("Agents", "channels_app_agent"),
+        ),
+    ),
+    Section(
         "People", (Page("People", "notifications_recipient"), Page("Roles", "notifications_role"))
     ),
     Section("Templates", (Page("Templates", "notifications_template"),)),

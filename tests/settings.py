@@ -55,7 +55,10 @@ INSTALLATION = f"carillon-{DATA_DIR.parent.name}-{DATA_DIR.name}"
 Q_CLUSTER["name"] = INSTALLATION
 if REDIS_URL:
     CACHES["default"]["KEY_PREFIX"] = INSTALLATION
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", "project.access.hashers.RandomSecretHasher"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+    "project.access.hashers.RandomSecretHasher",
+]
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True

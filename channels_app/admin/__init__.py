@@ -1,3 +1,3 @@
-from channels_app.admin import channels, deliveries, overview
+from channels_app.admin import channels, deliveries, overview, sessions
 
-__all__ = ["channels", "deliveries", "overview"]
+__all__ = ["channels", "deliveries", "overview", "sessions"]

@@ -10,425 +10,969 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('access', '0003_oauth_credentials'),
-        ('channels_app', '0007_log_by_person'),
+        ("access", "0003_oauth_credentials"),
+        ("channels_app", "0007_log_by_person"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Agent',
+            name="Agent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('alias', models.CharField(help_text='The first name that contacts see (agentAlias).', max_length=60)),
-                ('presence', models.CharField(choices=[('available', 'Available'), ('away', 'Away')], default='away', max_length=9)),
-                ('capacity', models.PositiveSmallIntegerField(default=4, help_text='Most sessions at once.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(50)])),
-                ('last_offered_at', models.DateTimeField(editable=False, null=True)),
-                ('seen_at', models.DateTimeField(editable=False, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "alias",
+                    models.CharField(
+                        help_text="The first name that contacts see (agentAlias).", max_length=60
+                    ),
+                ),
+                (
+                    "presence",
+                    models.CharField(
+                        choices=[("available", "Available"), ("away", "Away")],
+                        default="away",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "capacity",
+                    models.PositiveSmallIntegerField(
+                        default=4,
+                        help_text="Most sessions at once.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(50),
+                        ],
+                    ),
+                ),
+                ("last_offered_at", models.DateTimeField(editable=False, null=True)),
+                ("seen_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                'ordering': ['alias'],
-                'permissions': [('answer_session', 'Can answer sessions in the console')],
+                "ordering": ["alias"],
+                "permissions": [("answer_session", "Can answer sessions in the console")],
             },
         ),
         migrations.CreateModel(
-            name='Attachment',
+            name="Attachment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('content_type', models.CharField(max_length=100)),
-                ('size', models.PositiveIntegerField(help_text='Bytes.')),
-                ('content', models.BinaryField()),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                ("content_type", models.CharField(max_length=100)),
+                ("size", models.PositiveIntegerField(help_text="Bytes.")),
+                ("content", models.BinaryField()),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('NEW_SESSION', 'Session came up'), ('AGENT_JOINED', 'Agent joined'), ('MESSAGE', 'Message to the contact'), ('MESSAGE_STATUS', 'Message failed'), ('SESSION_REROUTE', 'Transferred'), ('SESSION_END', 'Ended'), ('OFFERED', 'Offered'), ('PASSED', 'Offer not taken')], max_length=16)),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, help_text="Alvaria's eventId.")),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('by', models.CharField(blank=True, help_text='Who did it; empty: Carillon.', max_length=150)),
-                ('data', models.JSONField(default=dict)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("NEW_SESSION", "Session came up"),
+                            ("AGENT_JOINED", "Agent joined"),
+                            ("MESSAGE", "Message to the contact"),
+                            ("MESSAGE_STATUS", "Message failed"),
+                            ("SESSION_REROUTE", "Transferred"),
+                            ("SESSION_END", "Ended"),
+                            ("OFFERED", "Offered"),
+                            ("PASSED", "Offer not taken"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, help_text="Alvaria's eventId."
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "by",
+                    models.CharField(
+                        blank=True, help_text="Who did it; empty: Carillon.", max_length=150
+                    ),
+                ),
+                ("data", models.JSONField(default=dict)),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='InboundEvent',
+            name="InboundEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_id', models.CharField(max_length=100)),
-                ('kind', models.CharField(blank=True, max_length=40)),
-                ('body', models.JSONField()),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('processed', 'Processed'), ('unknown', 'Not understood')], default='pending', max_length=9)),
-                ('reason', models.CharField(blank=True, help_text='What was not understood.', max_length=200)),
-                ('processed_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("event_id", models.CharField(max_length=100)),
+                ("kind", models.CharField(blank=True, max_length=40)),
+                ("body", models.JSONField()),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("processed", "Processed"),
+                            ("unknown", "Not understood"),
+                        ],
+                        default="pending",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="What was not understood.", max_length=200
+                    ),
+                ),
+                ("processed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, help_text="Alvaria's messageId.")),
-                ('author', models.CharField(choices=[('contact', 'Contact'), ('agent', 'Agent'), ('system', 'Carillon')], max_length=7)),
-                ('author_name', models.CharField(max_length=254)),
-                ('text', models.TextField(blank=True)),
-                ('attachment_type', models.CharField(blank=True, choices=[('Image', 'Image'), ('File', 'File'), ('Audio', 'Audio'), ('Video', 'Video')], max_length=5)),
-                ('attachment_url', models.CharField(blank=True, max_length=2048)),
-                ('attachment_name', models.CharField(blank=True, max_length=120)),
-                ('state', models.CharField(choices=[('accepted', 'Accepted'), ('processed', 'Processed'), ('failed', 'Failed')], default='processed', max_length=9)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('vendor_id', models.CharField(blank=True, help_text="The far end's name for it, where it gives one.", max_length=100)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, help_text="Alvaria's messageId."
+                    ),
+                ),
+                (
+                    "author",
+                    models.CharField(
+                        choices=[
+                            ("contact", "Contact"),
+                            ("agent", "Agent"),
+                            ("system", "Carillon"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                ("author_name", models.CharField(max_length=254)),
+                ("text", models.TextField(blank=True)),
+                (
+                    "attachment_type",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("Image", "Image"),
+                            ("File", "File"),
+                            ("Audio", "Audio"),
+                            ("Video", "Video"),
+                        ],
+                        max_length=5,
+                    ),
+                ),
+                ("attachment_url", models.CharField(blank=True, max_length=2048)),
+                ("attachment_name", models.CharField(blank=True, max_length=120)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("accepted", "Accepted"),
+                            ("processed", "Processed"),
+                            ("failed", "Failed"),
+                        ],
+                        default="processed",
+                        max_length=9,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "vendor_id",
+                    models.CharField(
+                        blank=True,
+                        help_text="The far end's name for it, where it gives one.",
+                        max_length=100,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='OpeningHours',
+            name="OpeningHours",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('weekday', models.PositiveSmallIntegerField(choices=[(0, 'Monday'), (1, 'Tuesday'), (2, 'Wednesday'), (3, 'Thursday'), (4, 'Friday'), (5, 'Saturday'), (6, 'Sunday')])),
-                ('opens', models.TimeField()),
-                ('closes', models.TimeField(help_text='00:00 is the end of the day.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "weekday",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (0, "Monday"),
+                            (1, "Tuesday"),
+                            (2, "Wednesday"),
+                            (3, "Thursday"),
+                            (4, "Friday"),
+                            (5, "Saturday"),
+                            (6, "Sunday"),
+                        ]
+                    ),
+                ),
+                ("opens", models.TimeField()),
+                ("closes", models.TimeField(help_text="00:00 is the end of the day.")),
             ],
             options={
-                'verbose_name': 'opening hours',
-                'verbose_name_plural': 'opening hours',
-                'ordering': ['weekday', 'opens'],
+                "verbose_name": "opening hours",
+                "verbose_name_plural": "opening hours",
+                "ordering": ["weekday", "opens"],
             },
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('asked_work_type', models.CharField(blank=True, help_text='As it was named.', max_length=40)),
-                ('contact', models.CharField(help_text='Who it is, on that channel; one session at once.', max_length=254)),
-                ('contact_name', models.CharField(max_length=254)),
-                ('integration', models.CharField(blank=True, max_length=100)),
-                ('attributes', models.JSONField(default=dict, help_text='What else came with the request.')),
-                ('vendor_id', models.CharField(blank=True, help_text="The far end's name for it, where we are client.", max_length=100)),
-                ('state', models.CharField(choices=[('opening', 'Opening'), ('waiting', 'Waiting'), ('active', 'Active'), ('quiet', 'Open'), ('ended', 'Ended'), ('failed', 'Failed')], default='opening', max_length=8)),
-                ('offered_until', models.DateTimeField(null=True)),
-                ('passed_by', models.JSONField(default=list, help_text='Agents who let an offer pass, by id.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('waiting_since', models.DateTimeField(null=True)),
-                ('joined_at', models.DateTimeField(help_text='When the present agent joined.', null=True)),
-                ('ends_at', models.DateTimeField(help_text='The limit; None: none yet.', null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('ended_by', models.CharField(blank=True, choices=[('contact', 'The contact'), ('agent', 'An agent'), ('limit', 'The time limit'), ('far_end', 'The far end')], max_length=7)),
-                ('reason', models.CharField(blank=True, help_text='Why it never came up.', max_length=200)),
-                ('read_up_to', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "asked_work_type",
+                    models.CharField(blank=True, help_text="As it was named.", max_length=40),
+                ),
+                (
+                    "contact",
+                    models.CharField(
+                        help_text="Who it is, on that channel; one session at once.", max_length=254
+                    ),
+                ),
+                ("contact_name", models.CharField(max_length=254)),
+                ("integration", models.CharField(blank=True, max_length=100)),
+                (
+                    "attributes",
+                    models.JSONField(default=dict, help_text="What else came with the request."),
+                ),
+                (
+                    "vendor_id",
+                    models.CharField(
+                        blank=True,
+                        help_text="The far end's name for it, where we are client.",
+                        max_length=100,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("opening", "Opening"),
+                            ("waiting", "Waiting"),
+                            ("active", "Active"),
+                            ("quiet", "Open"),
+                            ("ended", "Ended"),
+                            ("failed", "Failed"),
+                        ],
+                        default="opening",
+                        max_length=8,
+                    ),
+                ),
+                ("offered_until", models.DateTimeField(null=True)),
+                (
+                    "passed_by",
+                    models.JSONField(
+                        default=list, help_text="Agents who let an offer pass, by id."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("waiting_since", models.DateTimeField(null=True)),
+                (
+                    "joined_at",
+                    models.DateTimeField(help_text="When the present agent joined.", null=True),
+                ),
+                (
+                    "ends_at",
+                    models.DateTimeField(help_text="The limit; None: none yet.", null=True),
+                ),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "ended_by",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("contact", "The contact"),
+                            ("agent", "An agent"),
+                            ("limit", "The time limit"),
+                            ("far_end", "The far end"),
+                        ],
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(blank=True, help_text="Why it never came up.", max_length=200),
+                ),
+                ("read_up_to", models.BigIntegerField(default=0)),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='VendorToken',
+            name="VendorToken",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sealed', models.TextField(help_text='The token, encrypted.')),
-                ('expires_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sealed", models.TextField(help_text="The token, encrypted.")),
+                ("expires_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='WorkType',
+            name="WorkType",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(help_text="Alvaria's workTypeId: callers name the work type by it.", max_length=40, validators=[django.core.validators.RegexValidator('\\A[\\w.-]+\\Z', 'Letters, digits, “.”, “-” and “_” only.')])),
-                ('name', models.CharField(max_length=60)),
-                ('is_active', models.BooleanField(default=True, help_text='Takes new sessions.')),
-                ('is_default', models.BooleanField(default=False, help_text='Takes what people answer in their chat windows.')),
-                ('offer_seconds', models.PositiveSmallIntegerField(default=30, help_text='An offer not taken by then goes to the next agent.', validators=[django.core.validators.MinValueValidator(5), django.core.validators.MaxValueValidator(3600)])),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        help_text="Alvaria's workTypeId: callers name the work type by it.",
+                        max_length=40,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[\\w.-]+\\Z", "Letters, digits, “.”, “-” and “_” only."
+                            )
+                        ],
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                ("is_active", models.BooleanField(default=True, help_text="Takes new sessions.")),
+                (
+                    "is_default",
+                    models.BooleanField(
+                        default=False, help_text="Takes what people answer in their chat windows."
+                    ),
+                ),
+                (
+                    "offer_seconds",
+                    models.PositiveSmallIntegerField(
+                        default=30,
+                        help_text="An offer not taken by then goes to the next agent.",
+                        validators=[
+                            django.core.validators.MinValueValidator(5),
+                            django.core.validators.MaxValueValidator(3600),
+                        ],
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.RemoveConstraint(
-            model_name='channel',
-            name='channel_kind_known',
+            model_name="channel",
+            name="channel_kind_known",
         ),
         migrations.AddField(
-            model_name='channel',
-            name='client',
-            field=models.ForeignKey(blank=True, help_text='Whose sessions it tells of; empty: those of every system without an own one.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='channels', to='access.apiclient'),
+            model_name="channel",
+            name="client",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Whose sessions it tells of; empty: those of every system without an own one.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="channels",
+                to="access.apiclient",
+            ),
         ),
         migrations.AlterField(
-            model_name='channel',
-            name='kind',
-            field=models.CharField(choices=[('chat', 'Chat'), ('email', 'E-mail'), ('webhook', 'Webhook'), ('luma', 'Luma'), ('alvaria_callback', 'Alvaria callbacks')], max_length=16),
+            model_name="channel",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("chat", "Chat"),
+                    ("email", "E-mail"),
+                    ("webhook", "Webhook"),
+                    ("luma", "Luma"),
+                    ("alvaria_callback", "Alvaria callbacks"),
+                ],
+                max_length=16,
+            ),
         ),
         migrations.AlterField(
-            model_name='chatmessage',
-            name='delivery',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='chat_message', to='channels_app.delivery'),
+            model_name="chatmessage",
+            name="delivery",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="chat_message",
+                to="channels_app.delivery",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.UniqueConstraint(condition=models.Q(('client__isnull', False), ('kind', 'alvaria_callback')), fields=('tenant', 'kind', 'client'), name='channel_of_client_once', violation_error_message='Another channel tells this system of its sessions.'),
+            model_name="channel",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("client__isnull", False), ("kind", "alvaria_callback")),
+                fields=("tenant", "kind", "client"),
+                name="channel_of_client_once",
+                violation_error_message="Another channel tells this system of its sessions.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.UniqueConstraint(condition=models.Q(('client__isnull', True), ('kind', 'alvaria_callback')), fields=('tenant', 'kind'), name='channel_of_all_clients_once', violation_error_message='Another channel serves all systems; choose a system.'),
+            model_name="channel",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("client__isnull", True), ("kind", "alvaria_callback")),
+                fields=("tenant", "kind"),
+                name="channel_of_all_clients_once",
+                violation_error_message="Another channel serves all systems; choose a system.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.CheckConstraint(condition=models.Q(('client__isnull', True), ('kind', 'alvaria_callback'), _connector='OR'), name='channel_client_of_callbacks'),
+            model_name="channel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("client__isnull", True), ("kind", "alvaria_callback"), _connector="OR"
+                ),
+                name="channel_client_of_callbacks",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['chat', 'email', 'webhook', 'luma', 'alvaria_callback'])), name='channel_kind_known'),
+            model_name="channel",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ["chat", "email", "webhook", "luma", "alvaria_callback"])
+                ),
+                name="channel_kind_known",
+            ),
         ),
         migrations.AddField(
-            model_name='agent',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='agents', to='access.tenant'),
+            model_name="agent",
+            name="tenant",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="agents",
+                to="access.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='agent',
-            name='user',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='agent', to=settings.AUTH_USER_MODEL),
+            model_name="agent",
+            name="user",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="agent",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='event',
-            name='delivery',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='session_event', to='channels_app.delivery'),
+            model_name="event",
+            name="delivery",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="session_event",
+                to="channels_app.delivery",
+            ),
         ),
         migrations.AddField(
-            model_name='inboundevent',
-            name='channel',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='inbound_events', to='channels_app.channel'),
+            model_name="inboundevent",
+            name="channel",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="inbound_events",
+                to="channels_app.channel",
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='agent',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='channels_app.agent'),
+            model_name="message",
+            name="agent",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="channels_app.agent",
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='event',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='message', to='channels_app.event'),
+            model_name="message",
+            name="event",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="message",
+                to="channels_app.event",
+            ),
         ),
         migrations.AddField(
-            model_name='chatmessage',
-            name='said',
-            field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='chat_message', to='channels_app.message'),
+            model_name="chatmessage",
+            name="said",
+            field=models.OneToOneField(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="chat_message",
+                to="channels_app.message",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='chatmessage',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('delivery__isnull', False), ('said__isnull', True)), models.Q(('delivery__isnull', True), ('said__isnull', False)), _connector='OR'), name='chat_delivered_or_said'),
+            model_name="chatmessage",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("delivery__isnull", False), ("said__isnull", True)),
+                    models.Q(("delivery__isnull", True), ("said__isnull", False)),
+                    _connector="OR",
+                ),
+                name="chat_delivered_or_said",
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='agent',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='channels_app.agent'),
+            model_name="session",
+            name="agent",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="sessions",
+                to="channels_app.agent",
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='channel',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='channels_app.channel'),
+            model_name="session",
+            name="channel",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="sessions",
+                to="channels_app.channel",
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='client',
-            field=models.ForeignKey(db_index=False, help_text='The system that opened it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='access.apiclient'),
+            model_name="session",
+            name="client",
+            field=models.ForeignKey(
+                db_index=False,
+                help_text="The system that opened it.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="access.apiclient",
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='offered_to',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='channels_app.agent'),
+            model_name="session",
+            name="offered_to",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="channels_app.agent",
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='opening',
-            field=models.OneToOneField(help_text='What opens it at the far end, where we are client.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='opened_session', to='channels_app.delivery'),
+            model_name="session",
+            name="opening",
+            field=models.OneToOneField(
+                help_text="What opens it at the far end, where we are client.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="opened_session",
+                to="channels_app.delivery",
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='access.tenant'),
+            model_name="session",
+            name="tenant",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="sessions",
+                to="access.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='message',
-            name='session',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='channels_app.session'),
+            model_name="message",
+            name="session",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="messages",
+                to="channels_app.session",
+            ),
         ),
         migrations.AddField(
-            model_name='inboundevent',
-            name='session',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='inbound_events', to='channels_app.session'),
+            model_name="inboundevent",
+            name="session",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="inbound_events",
+                to="channels_app.session",
+            ),
         ),
         migrations.AddField(
-            model_name='event',
-            name='session',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='channels_app.session'),
+            model_name="event",
+            name="session",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="events",
+                to="channels_app.session",
+            ),
         ),
         migrations.AddField(
-            model_name='attachment',
-            name='session',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='channels_app.session'),
+            model_name="attachment",
+            name="session",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="attachments",
+                to="channels_app.session",
+            ),
         ),
         migrations.AddField(
-            model_name='vendortoken',
-            name='channel',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='vendor_token', to='channels_app.channel'),
+            model_name="vendortoken",
+            name="channel",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="vendor_token",
+                to="channels_app.channel",
+            ),
         ),
         migrations.AddField(
-            model_name='worktype',
-            name='tenant',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='work_types', to='access.tenant'),
+            model_name="worktype",
+            name="tenant",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="work_types",
+                to="access.tenant",
+            ),
         ),
         migrations.AddField(
-            model_name='session',
-            name='work_type',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='channels_app.worktype'),
+            model_name="session",
+            name="work_type",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="sessions",
+                to="channels_app.worktype",
+            ),
         ),
         migrations.AddField(
-            model_name='openinghours',
-            name='work_type',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='hours', to='channels_app.worktype'),
+            model_name="openinghours",
+            name="work_type",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="hours",
+                to="channels_app.worktype",
+            ),
         ),
         migrations.AddField(
-            model_name='agent',
-            name='work_types',
-            field=models.ManyToManyField(blank=True, related_name='agents', to='channels_app.worktype'),
+            model_name="agent",
+            name="work_types",
+            field=models.ManyToManyField(
+                blank=True, related_name="agents", to="channels_app.worktype"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['session', 'id'], name='message_of_session'),
+            model_name="message",
+            index=models.Index(fields=["session", "id"], name="message_of_session"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('author__in', ['contact', 'agent', 'system'])), name='message_author_known'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("author__in", ["contact", "agent", "system"])),
+                name="message_author_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['accepted', 'processed', 'failed'])), name='message_state_known'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["accepted", "processed", "failed"])),
+                name="message_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('text', ''), _negated=True), models.Q(('attachment_url', ''), _negated=True), _connector='OR'), name='message_says_something'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("text", ""), _negated=True),
+                    models.Q(("attachment_url", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="message_says_something",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('attachment_type', ''), ('attachment_url', '')), models.Q(('attachment_type__in', ['Image', 'File', 'Audio', 'Video']), models.Q(('attachment_url', ''), _negated=True)), _connector='OR'), name='message_attachment_whole'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("attachment_type", ""), ("attachment_url", "")),
+                    models.Q(
+                        ("attachment_type__in", ["Image", "File", "Audio", "Video"]),
+                        models.Q(("attachment_url", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="message_attachment_whole",
+            ),
         ),
         migrations.AddIndex(
-            model_name='inboundevent',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['id'], name='inbound_pending'),
+            model_name="inboundevent",
+            index=models.Index(
+                condition=models.Q(("state", "pending")), fields=["id"], name="inbound_pending"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='inboundevent',
-            constraint=models.UniqueConstraint(fields=('channel', 'event_id'), name='inbound_once'),
+            model_name="inboundevent",
+            constraint=models.UniqueConstraint(fields=("channel", "event_id"), name="inbound_once"),
         ),
         migrations.AddConstraint(
-            model_name='inboundevent',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'processed', 'unknown'])), name='inbound_state_known'),
+            model_name="inboundevent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["pending", "processed", "unknown"])),
+                name="inbound_state_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['session', 'id'], name='event_of_session'),
+            model_name="event",
+            index=models.Index(fields=["session", "id"], name="event_of_session"),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['NEW_SESSION', 'AGENT_JOINED', 'MESSAGE', 'MESSAGE_STATUS', 'SESSION_REROUTE', 'SESSION_END', 'OFFERED', 'PASSED'])), name='event_kind_known'),
+            model_name="event",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "kind__in",
+                        [
+                            "NEW_SESSION",
+                            "AGENT_JOINED",
+                            "MESSAGE",
+                            "MESSAGE_STATUS",
+                            "SESSION_REROUTE",
+                            "SESSION_END",
+                            "OFFERED",
+                            "PASSED",
+                        ],
+                    )
+                ),
+                name="event_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='worktype',
-            constraint=models.UniqueConstraint(fields=('tenant', 'code'), name='work_type_code_once', violation_error_message='A work type with this ID exists.'),
+            model_name="worktype",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "code"),
+                name="work_type_code_once",
+                violation_error_message="A work type with this ID exists.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='worktype',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='work_type_name_once', violation_error_message='A work type with this name exists.'),
+            model_name="worktype",
+            constraint=models.UniqueConstraint(
+                fields=("tenant", "name"),
+                name="work_type_name_once",
+                violation_error_message="A work type with this name exists.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='worktype',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('tenant',), name='work_type_one_default', violation_error_message='Another work type is the default already.'),
+            model_name="worktype",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)),
+                fields=("tenant",),
+                name="work_type_one_default",
+                violation_error_message="Another work type is the default already.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['tenant', 'id'], name='session_list'),
+            model_name="session",
+            index=models.Index(fields=["tenant", "id"], name="session_list"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['tenant', 'waiting_since', 'id'], name='session_queue'),
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")),
+                fields=["tenant", "waiting_since", "id"],
+                name="session_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('state', 'active')), fields=['agent'], name='session_in_hand'),
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("state", "active")), fields=["agent"], name="session_in_hand"
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['offered_until'], name='session_offers'),
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")),
+                fields=["offered_until"],
+                name="session_offers",
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('state', 'opening')), fields=['id'], name='session_opening'),
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("state", "opening")), fields=["id"], name="session_opening"
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('state__in', ['opening', 'waiting', 'active', 'quiet'])), fields=['ends_at'], name='session_limit'),
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("state__in", ["opening", "waiting", "active", "quiet"])),
+                fields=["ends_at"],
+                name="session_limit",
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('state__in', ['opening', 'waiting', 'active', 'quiet'])), fields=['client'], name='session_of_client'),
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("state__in", ["opening", "waiting", "active", "quiet"])),
+                fields=["client"],
+                name="session_of_client",
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['channel', 'contact', 'id'], name='session_contact'),
+            model_name="session",
+            index=models.Index(fields=["channel", "contact", "id"], name="session_contact"),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('vendor_id', ''), _negated=True), fields=['channel', 'vendor_id'], name='session_vendor'),
+            model_name="session",
+            index=models.Index(
+                condition=models.Q(("vendor_id", ""), _negated=True),
+                fields=["channel", "vendor_id"],
+                name="session_vendor",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['opening', 'waiting', 'active', 'quiet', 'ended', 'failed'])), name='session_state_known'),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["opening", "waiting", "active", "quiet", "ended", "failed"])
+                ),
+                name="session_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['opening', 'waiting', 'active', 'quiet'])), fields=('channel', 'contact'), name='session_one_open'),
+            model_name="session",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["opening", "waiting", "active", "quiet"])),
+                fields=("channel", "contact"),
+                name="session_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'active'), _negated=True), models.Q(('agent__isnull', False), ('work_type__isnull', False)), _connector='OR'), name='session_agent_while_active'),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "active"), _negated=True),
+                    models.Q(("agent__isnull", False), ("work_type__isnull", False)),
+                    _connector="OR",
+                ),
+                name="session_agent_while_active",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'waiting'), _negated=True), models.Q(('waiting_since__isnull', False), ('work_type__isnull', False)), _connector='OR'), name='session_waits_since'),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "waiting"), _negated=True),
+                    models.Q(("waiting_since__isnull", False), ("work_type__isnull", False)),
+                    _connector="OR",
+                ),
+                name="session_waits_since",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('offered_to__isnull', True), ('offered_until__isnull', True)), models.Q(('offered_to__isnull', False), ('offered_until__isnull', False), ('state', 'waiting')), _connector='OR'), name='session_offered_while_waiting'),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("offered_to__isnull", True), ("offered_until__isnull", True)),
+                    models.Q(
+                        ("offered_to__isnull", False),
+                        ("offered_until__isnull", False),
+                        ("state", "waiting"),
+                    ),
+                    _connector="OR",
+                ),
+                name="session_offered_while_waiting",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', False), ('state__in', ['ended', 'failed'])), models.Q(models.Q(('state__in', ['ended', 'failed']), _negated=True), ('ended_at__isnull', True)), _connector='OR'), name='session_ended_at_an_end'),
+            model_name="session",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("ended_at__isnull", False), ("state__in", ["ended", "failed"])),
+                    models.Q(
+                        models.Q(("state__in", ["ended", "failed"]), _negated=True),
+                        ("ended_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="session_ended_at_an_end",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='openinghours',
-            constraint=models.CheckConstraint(condition=models.Q(('weekday__lt', 7)), name='hours_weekday_known'),
+            model_name="openinghours",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weekday__lt", 7)), name="hours_weekday_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='openinghours',
-            constraint=models.CheckConstraint(condition=models.Q(('closes__gt', models.F('opens')), ('closes', datetime.time(0, 0)), _connector='OR'), name='hours_end_after_they_begin', violation_error_message='It must close after it opens.'),
+            model_name="openinghours",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("closes__gt", models.F("opens")),
+                    ("closes", datetime.time(0, 0)),
+                    _connector="OR",
+                ),
+                name="hours_end_after_they_begin",
+                violation_error_message="It must close after it opens.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('presence__in', ['available', 'away'])), name='agent_presence_known'),
+            model_name="agent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("presence__in", ["available", "away"])),
+                name="agent_presence_known",
+            ),
         ),
     ]

@@ -22,7 +22,7 @@ WHAT_GROUPS_DO = {
     "Composer": "writes notifications and templates; an approver sends them",
     "Approver": "reads what was composed, approves and stops it",
     "Operator": "retries, cancels and replays deliveries; stops what is being sent",
-    "Agent": "looks up people and templates",
+    "Agent": "answers sessions; looks up people and templates",
     "Auditor": "reads everything, changes nothing",
 }
 # A BCP 47 tag's shape: language, then script, region and variants.

@@ -8,7 +8,8 @@ from django.db import DEFAULT_DB_ALIAS
 PEOPLE = ["recipient", "role", "address", "optout"]
 TEXTS = ["template", "templateversion"]
 MESSAGES = ["notification"]
-LOG = ["delivery", "attempt", "chatmessage"]
+LOG = ["delivery", "attempt", "chatmessage", "session", "message", "event", "inboundevent"]
+ANSWERING = ["worktype", "openinghours", "agent"]
 ROUTES = ["channel"]
 ACCESS = ["user", "apiclient", "apitoken", "auditentry"]
 
@@ -20,19 +21,25 @@ def _rights(verbs: list[str], models: list[str]) -> set[str]:
 VIEW, WRITE = ["view"], ["view", "add", "change", "delete"]
 
 GROUPS: dict[str, set[str]] = {
-    "Administrator": _rights(WRITE, PEOPLE + TEXTS + ROUTES + ["user", "apiclient", "apitoken"])
+    "Administrator": _rights(
+        WRITE, PEOPLE + TEXTS + ROUTES + ANSWERING + ["user", "apiclient", "apitoken"]
+    )
     | _rights(["view", "add", "change"], MESSAGES)
     | _rights(VIEW, [*LOG, "auditentry", "tenant"])
     | {"change_tenant", "send_notification", "approve_notification", "stop_notification"}
-    | {"operate_delivery", "import_recipient", "export_recipient", "export_delivery"},
+    | {"operate_delivery", "import_recipient", "export_recipient", "export_delivery"}
+    | {"answer_session"},
     "Composer": _rights(VIEW, PEOPLE + ROUTES + LOG)
     | _rights(["view", "add", "change"], MESSAGES + TEXTS),
     "Approver": _rights(VIEW, PEOPLE + TEXTS + ROUTES + LOG + MESSAGES)
     | {"approve_notification", "stop_notification"},
-    "Operator": _rights(VIEW, PEOPLE + TEXTS + ROUTES + LOG + MESSAGES)
+    "Operator": _rights(VIEW, PEOPLE + TEXTS + ROUTES + ANSWERING + LOG + MESSAGES)
     | {"operate_delivery", "stop_notification", "export_delivery"},
-    "Agent": _rights(VIEW, PEOPLE + TEXTS),
-    "Auditor": _rights(VIEW, PEOPLE + TEXTS + ROUTES + LOG + MESSAGES + ACCESS + ["tenant"])
+    "Agent": _rights(VIEW, PEOPLE + TEXTS + ANSWERING + ["session", "message", "event"])
+    | {"answer_session"},
+    "Auditor": _rights(
+        VIEW, PEOPLE + TEXTS + ROUTES + ANSWERING + LOG + MESSAGES + ACCESS + ["tenant"]
+    )
     | {"export_delivery", "export_recipient"},
 }
 
