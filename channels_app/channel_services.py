@@ -137,6 +137,20 @@ def rotate(channel: Channel, *, by: Actor, overlap: timedelta) -> dict[str, str]
     return {name: made[name] for name in shared}
 
 
+def end_overlap(channel: Channel, *, by: Actor) -> bool:
+    """End what a rotation left good for a while; False where there is nothing of it any more."""
+    with transaction.atomic():
+        channel.sealed = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk).sealed
+        secrets = channel.secrets
+        old = {name for name in secrets if name.startswith("old_")}
+        if not old or overlap_ends(channel) is None:
+            return False
+        channel.keep_secrets({name: secrets[name] for name in secrets if name not in old})
+        channel.save(update_fields=["sealed", "updated_at"])
+        record(by, "channel.end_overlap", tenant=channel.tenant, target=channel)
+    return True
+
+
 def try_paused(channel: Channel, *, by: Actor) -> bool:
     """Let a paused channel try a message at once; False where it is not paused."""
     with transaction.atomic():

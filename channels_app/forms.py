@@ -74,12 +74,14 @@ class ChannelForm(forms.ModelForm[Channel]):
         )
         labels: ClassVar = {
             "external_id": "External ID",
+            "client": "System",
             "is_active": "Active",
             "is_default": "Default",
             "max_in_flight": "Requests at once",
             "rate_limit": "Messages a second",
         }
         help_texts: ClassVar = {
+            "client": "Whose sessions it tells of.",
             "max_in_flight": "At most, for each worker.",
             "rate_limit": "At most, over all workers. 0 is no limit.",
             "owner": "Is told by e-mail when it is paused and when it comes back.",
@@ -94,6 +96,9 @@ class ChannelForm(forms.ModelForm[Channel]):
             # Who made it may be of no tenant, or of another by now: they stay until changed.
             chosen = User.objects.filter(pk=self.instance.owner_id or 0)
             owner.queryset = (owner.queryset or chosen) | chosen
+        client = self.fields.get("client")
+        if isinstance(client, forms.ModelChoiceField):
+            client.empty_label = "every system without a channel of its own"
         held = _held(self.instance)
         for setting in self.declared:
             field = self.fields[field_name(setting)]

@@ -7,15 +7,16 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from channels_app import channel_services as services
+from channels_app.admin.public_keys import public_keys
 from channels_app.channel_check import check_connection
 from channels_app.connectors.base import connector_for
 from channels_app.forms import RotateForm
@@ -38,6 +39,8 @@ class ChannelDeeds(TenantAdmin[Channel]):
             ("try", require_POST(self._try)),
             ("check", require_POST(self._check)),
             ("rotate", self._rotate),
+            ("end-overlap", require_POST(self._end_overlap)),
+            ("public-key", require_safe(self._public_key)),
         ]
         return [
             *(
@@ -110,6 +113,34 @@ class ChannelDeeds(TenantAdmin[Channel]):
             return redirect(self._url(channel))
         return self._page(
             request, "rotate", title=str(channel), channel=channel, generated=generated, form=form
+        )
+
+    def _end_overlap(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        channel = self._mine(request, object_id)
+        if channel is None:
+            return self._gone(request, object_id)
+        if services.end_overlap(channel, by=actor_of(request)):
+            messages.success(request, f"{channel} has changed over to the new one.")
+        else:
+            messages.info(request, f"{channel} has changed over already.")
+        return redirect(self._url(channel))
+
+    def _public_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Download one of the public keys, the one that signs where none is named."""
+        channel = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, channel):
+            raise PermissionDenied
+        if channel is None:
+            return self._gone(request, object_id)
+        asked = request.GET.get("key", "")
+        keys = [key for key in public_keys(channel) if asked in {"", key.key_id}]
+        if not keys:
+            raise Http404("There is no such key.")
+        name = f"carillon-{channel.short_id}-{keys[0].key_id[:8]}.pem"
+        return HttpResponse(
+            keys[0].pem,
+            content_type="application/x-pem-file",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
     def delete_view(

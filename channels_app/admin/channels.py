@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -9,6 +10,7 @@ from django.db.models import Exists, ForeignKey, OuterRef, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
@@ -17,11 +19,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from channels_app import channel_services as services
 from channels_app.admin.channel_deeds import UNREADABLE, ChannelDeeds
+from channels_app.admin.public_keys import public_keys
 from channels_app.admin.standing import badge, pause_in_words
 from channels_app.connectors.base import connector_for
 from channels_app.forms import ChannelForm, channel_form, field_name
 from channels_app.models import Channel, Delivery
-from channels_app.models.channel import Kind
+from channels_app.models.channel import FOR_PEOPLE, Kind
 from channels_app.secrets import SecretsUnreadable
 from project.access.current import actor_of, tenant_of
 from project.access.models import User
@@ -31,6 +34,8 @@ KINDS = {
     Kind.EMAIL: "E-mail over the installation's mail server.",
     Kind.WEBHOOK: "Signed JSON posted to a system of yours.",
     Kind.LUMA: "Handed to a Luma installation, which speaks to its users.",
+    Kind.ALVARIA_CALLBACK: "Tells a system that calls Carillon as it would Alvaria what happens in "
+    "its sessions.",
 }
 
 
@@ -76,10 +81,12 @@ class ChannelAdmin(ChannelDeeds):
         declared = [field_name(setting) for setting in channel_form(kind).declared]
         if obj and not self.has_change_permission(request, obj):
             declared = ["shown_settings"]
+        reaches_people = Kind(kind) in FOR_PEOPLE
+        first = ["name", "is_default"] if reaches_people else ["name"]
         parts: list[tuple[str | None, dict[str, Any]]] = [
-            (None, {"fields": ["name", "is_default", *(["is_active"] if not obj else [])]}),
+            (None, {"fields": [*first, *(["is_active"] if not obj else [])]}),
             (str(Kind(kind).label), {"fields": declared}),
-            ("Callers", {"fields": ["external_id"]}),
+            ("Callers", {"fields": ["external_id" if reaches_people else "client"]}),
             ("Limits", {"fields": [("lifetime", "max_in_flight", "rate_limit")]}),
             ("When it fails", {"fields": ["owner"]}),
         ]
@@ -102,7 +109,7 @@ class ChannelAdmin(ChannelDeeds):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "owner" and field is not None:  # a person is chosen here, not made
+        if db_field.name in {"owner", "client"} and field is not None:  # chosen here, not made
             field.widget = field.widget.widget
         return field
 
@@ -163,7 +170,13 @@ class ChannelAdmin(ChannelDeeds):
             "rotates": services.generated(channel),
             "overlap_ends": overlap_ends,
             "unreadable": unreadable,
+            "public_keys": [] if unreadable else public_keys(channel),
+            "key_set": self._key_set(channel),
         }
+
+    @staticmethod
+    def _key_set(channel: Channel) -> str:
+        return f"{settings.BASE_URL}{reverse('key-set', args=[channel.public_id])}"
 
     # --- what is saved ----------------------------------------------------------------------------
 

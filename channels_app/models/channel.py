@@ -138,6 +138,10 @@ class Channel(models.Model):
                 name="channel_client_of_callbacks",
                 condition=Q(client__isnull=True) | Q(kind="alvaria_callback"),
             ),
+            models.CheckConstraint(
+                name="channel_default_for_people",
+                condition=Q(is_default=False) | ~Q(kind="alvaria_callback"),
+            ),
             models.CheckConstraint(name="channel_kind_known", condition=Q(kind__in=Kind.values)),
             models.CheckConstraint(
                 name="channel_paused_until_a_probe",

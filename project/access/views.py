@@ -13,6 +13,7 @@ from project.access import services
 from project.access.current import actor_of, tenant_of
 from project.access.forms import IssueForm, RotateForm
 from project.access.models import ApiClient, ApiToken
+from project.access.oauth import issue_credentials
 
 may_add = permission_required("access.add_apitoken", raise_exception=True)
 may_change = permission_required("access.change_apitoken", raise_exception=True)
@@ -61,6 +62,25 @@ def revoke(request: HttpRequest, client_id: int, token_id: int) -> HttpResponse:
     services.revoke_token(token, by=actor_of(request))
     messages.success(request, f"Token {token} is revoked. It opens nothing any more.")
     return redirect("admin:access_apiclient_change", client.pk)
+
+
+@require_POST
+@may_add
+@may_change
+def credentials(request: HttpRequest, client_id: int) -> HttpResponse:
+    """Make the system's OAuth credentials and show them, this once; earlier ones end."""
+    client = _client(request, client_id)
+    made = issue_credentials(client, by=actor_of(request))
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": "New OAuth credentials",
+        "client": client,
+        "made": made,
+        "org_id": client.tenant.org_id,
+    }
+    response = render(request, "admin/access/apiclient/credentials.html", context)
+    response["Cache-Control"] = "no-store, private"
+    return response
 
 
 def _client(request: HttpRequest, client_id: int) -> ApiClient:

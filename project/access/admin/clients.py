@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from project.access import views
 from project.access.forms import ApiClientForm, IssueForm, RotateForm
 from project.access.models import ApiClient, ApiToken
+from project.access.oauth import OAUTH_SCOPES
 from project.tenant_admin import TenantAdmin
 
 TOKENS_SHOWN = 50
@@ -59,6 +60,7 @@ class ApiClientAdmin(TenantAdmin[ApiClient]):
             route("<int:client_id>/tokens/issue/", views.issue, "issue"),
             route("<int:client_id>/tokens/rotate/", views.rotate, "rotate"),
             route("<int:client_id>/tokens/<int:token_id>/revoke/", views.revoke, "revoke"),
+            route("<int:client_id>/credentials/", views.credentials, "credentials"),
             *super().get_urls(),
         ]
 
@@ -74,6 +76,8 @@ class ApiClientAdmin(TenantAdmin[ApiClient]):
             "tokens": _with_state(client) if client else (),
             "issue_form": IssueForm(),
             "rotate_form": RotateForm(auto_id="rotate_%s"),
+            "may_use_oauth": client is not None
+            and any(scope in client.scopes for scope in OAUTH_SCOPES),
         }
         context = tokens | (extra_context or {})
         return super().change_view(request, object_id, form_url, context)
