@@ -34,6 +34,7 @@ from channels_app.sessions.waking import wake_for_sessions
 from project.access.models import ApiClient
 
 GONE = "Session does not exist"  # Alvaria's own words
+ELSEWHERE = "It belongs to another organisation."
 
 
 class NotPossible(Exception):
@@ -221,6 +222,8 @@ def join(session: Session, *, agent: Agent) -> Session:
         if session.state != SessionState.WAITING:
             taken = session.state == SessionState.ACTIVE and session.agent
             raise NotPossible(f"{session.agent} has it already." if taken else "It has ended.")
+        if agent.tenant_id != session.tenant_id:
+            raise NotPossible(ELSEWHERE)
         by_name = session.offered_to_id == agent.pk
         if not by_name and session.work_type not in agent.work_types.all():
             raise NotPossible(f"You don't answer {session.work_type}.")
@@ -254,6 +257,8 @@ def transfer(
     now = timezone.now()
     with transaction.atomic():
         session = _in_hand(session, agent)
+        if any(to.tenant_id != session.tenant_id for to in (to_agent, to_work_type) if to):
+            raise NotPossible(ELSEWHERE)
         if to_agent is not None:
             if to_agent.pk == agent.pk:
                 raise NotPossible("You have it already.")
