@@ -122,7 +122,8 @@ class ChannelForm(forms.ModelForm[Channel]):
     def _get_validation_exclusions(self) -> set[str]:
         # A new default takes the old one's place, so that there is one is no reason to refuse.
         excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return excluded | {"is_default"}
+        # The kind is no field, but constraints ask for it.
+        return (excluded | {"is_default"}) - {"kind"}
 
     @property
     def secrets(self) -> dict[str, str]:

@@ -78,9 +78,7 @@ def credentials(request: HttpRequest, client_id: int) -> HttpResponse:
         "made": made,
         "org_id": client.tenant.org_id,
     }
-    response = render(request, "admin/access/apiclient/credentials.html", context)
-    response["Cache-Control"] = "no-store, private"
-    return response
+    return render(request, "admin/access/apiclient/credentials.html", context)
 
 
 def _client(request: HttpRequest, client_id: int) -> ApiClient:

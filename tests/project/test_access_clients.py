@@ -7,7 +7,10 @@ import pytest
 from django.utils import timezone
 
 from project.access.models import ApiClient, AuditEntry
+from project.access.models.client import Scope
+from project.access.oauth import Credentials
 from project.access.services import client_for
+from tests.support.alvaria import CustomServer, make_api_client
 
 LIST = "/admin/access/apiclient/"
 
@@ -153,3 +156,47 @@ def test_each_field_says_what_is_wrong_with_it(browser, system, field, value, wo
     assert "errornote" in response.content.decode()
     assert words in response.content.decode()
     assert ApiClient.objects.count() == 1
+
+
+# --- OAuth credentials ---------------------------------------------------------------------------
+
+
+def made_credentials(admin, client) -> dict[str, str]:
+    page = admin.post(f"/admin/access/apiclient/{client.pk}/credentials/")
+    assert "no-store" in page["Cache-Control"]
+    found = re.findall(r'id="(client-id|client-secret|api-key)">([^<]+)<', page.content.decode())
+    return dict(found)
+
+
+def test_oauth_credentials_are_shown_once_and_open_the_route(client_as, tenant):
+    admin, client = client_as("Administrator"), make_api_client(tenant)
+    address = f"/admin/access/apiclient/{client.pk}/change/"
+    assert "None yet" in admin.get(address).content.decode()
+    made = made_credentials(admin, client)
+    given = Credentials(made["client-id"], made["client-secret"], made["api-key"])
+    assert CustomServer(client, given).sign_in().token
+    page = admin.get(address).content.decode()
+    assert made["client-id"] in page
+    assert made["client-secret"] not in page
+    assert made["api-key"] not in page
+    again = made_credentials(admin, client)
+    assert again["client-id"] == made["client-id"]
+    assert CustomServer(client, given).ask_for_token().status_code == 401
+
+
+def test_only_systems_that_may_use_them_are_offered_credentials(client_as, tenant):
+    client = make_api_client(tenant, scopes=[Scope.LUMA_NOTIFY])
+    page = client_as("Administrator").get(f"/admin/access/apiclient/{client.pk}/change/")
+    assert "OAuth credentials" not in page.content.decode()
+
+
+def test_nobody_else_makes_credentials(client_as, tenant, other_tenant):
+    client, theirs = make_api_client(tenant), make_api_client(other_tenant, "Theirs")
+    for group in ("Auditor", "Operator", "Agent", "Composer"):
+        answer = client_as(group).post(f"/admin/access/apiclient/{client.pk}/credentials/")
+        assert answer.status_code == 403
+    admin = client_as("Administrator")
+    assert admin.post(f"/admin/access/apiclient/{theirs.pk}/credentials/").status_code == 404
+    assert admin.get(f"/admin/access/apiclient/{client.pk}/credentials/").status_code == 405
+    client.refresh_from_db()
+    assert client.application is None
