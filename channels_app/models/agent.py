@@ -2,7 +2,7 @@ from typing import Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
 from channels_app.models.work_type import WorkType
@@ -22,12 +22,10 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         return self.filter(presence=Presence.AVAILABLE, user__is_active=True)
 
     def with_load(self) -> Self:
-        """Annotate ``load``: how many sessions each has in hand."""
+        """Annotate ``load``: how many sessions each has in hand, and is offered."""
         in_hand = Count("sessions", filter=Q(sessions__state="active"), distinct=True)
-        return self.annotate(load=in_hand)
-
-    def with_room(self) -> Self:
-        return self.with_load().filter(load__lt=F("capacity"))
+        offered = Count("offers", filter=Q(offers__state="waiting"), distinct=True)
+        return self.annotate(load=in_hand + offered)
 
 
 class Agent(models.Model):
@@ -49,6 +47,8 @@ class Agent(models.Model):
     last_offered_at = models.DateTimeField(null=True, editable=False)
     # When their console was last open; who is gone is asked no more.
     seen_at = models.DateTimeField(null=True, editable=False)
+
+    load: int  # with_load() annotates it
 
     objects = AgentQuerySet.as_manager()
 

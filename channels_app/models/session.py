@@ -13,6 +13,8 @@ from channels_app.models.delivery import Delivery
 from channels_app.models.work_type import WorkType
 from project.access.models import ApiClient, Tenant
 
+ORIGIN = "session"  # Delivery.origin_kind of what tells a session's far end
+
 
 class SessionState(models.TextChoices):
     OPENING = "opening", _("Opening")  # accepted, not looked at yet
@@ -65,9 +67,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def overdue(self, now: datetime) -> Self:
         return self.open().filter(ends_at__lte=now)
 
-    def unoffered(self, now: datetime) -> Self:
-        """Waiting, and offered to nobody: or an offer has lapsed."""
-        return self.waiting().filter(Q(offered_to=None) | Q(offered_until__lte=now))
+    def unoffered(self) -> Self:
+        return self.waiting().filter(offered_to=None)
+
+    def lapsed(self, now: datetime) -> Self:
+        """Offered to somebody who has not taken it in time."""
+        return self.waiting().filter(offered_until__lte=now)
 
 
 class Session(models.Model):
@@ -110,10 +115,12 @@ class Session(models.Model):
     )
     # An offer: whose turn it is to take a waiting session, and until when.
     offered_to = models.ForeignKey(
-        Agent, models.PROTECT, null=True, related_name="+", db_index=False
+        Agent, models.PROTECT, null=True, related_name="offers", db_index=False
     )
     offered_until = models.DateTimeField(null=True)
-    passed_by = models.JSONField(default=list, help_text=_("Agents who let an offer pass, by id."))
+    passed_by = models.JSONField(
+        default=dict, help_text=_("Agents who let an offer pass: id to time, in seconds.")
+    )
     created_at = models.DateTimeField(default=timezone.now)
     waiting_since = models.DateTimeField(null=True)
     joined_at = models.DateTimeField(null=True, help_text=_("When the present agent joined."))
@@ -167,6 +174,11 @@ class Session(models.Model):
                 condition=Q(state="waiting"),
             ),
             models.Index(name="session_in_hand", fields=["agent"], condition=Q(state="active")),
+            models.Index(
+                name="session_offered",
+                fields=["offered_to"],
+                condition=Q(offered_to__isnull=False),
+            ),
             models.Index(
                 name="session_offers", fields=["offered_until"], condition=Q(state="waiting")
             ),

@@ -6,11 +6,10 @@ from typing import Any
 from django.utils import timezone
 
 from channels_app.models import Delivery, Event, EventKind, Message, Priority, Session
+from channels_app.models.session import ORIGIN
 from channels_app.services import enqueue, open_books
 from channels_app.sessions.faces import face_of
-from channels_app.tasks import wake
-
-ORIGIN = "session"  # Delivery.origin_kind of what tells a session's far end
+from channels_app.sessions.waking import wake_for_sessions
 
 
 def emit(
@@ -52,5 +51,5 @@ def _queue(session: Session, payload: dict[str, Any]) -> Delivery:
     )
     open_books(session.tenant, ORIGIN, session.pk)
     enqueue([delivery], kind=ORIGIN, pk=session.pk)
-    wake()
+    wake_for_sessions()
     return delivery

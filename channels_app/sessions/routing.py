@@ -1,9 +1,12 @@
 """Whom a waiting session is offered to, and for how long.
 
-An offer is a nudge, not a lock: whoever has the skill may join first. Whoever lets it pass is
-passed over, until everybody has; then it begins anew.
+An offer is a nudge, not a lock: whoever has the skill may join first. An agent has no more offers
+than room for them. Whoever lets one pass is not asked for the same session for some minutes; if
+nobody else is there, it stays in the queue that all see.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,71 +20,100 @@ from project.access.models import Tenant
 
 # A console that was not open for so long has nobody before it; it looks each half second.
 GONE_AFTER = timedelta(seconds=30)
+ASKED_AGAIN_AFTER = timedelta(minutes=5)
 AT_ONCE = 100  # sessions that one look goes through
 
 
-def offer(session: Session, now: datetime, *, to: Agent | None = None) -> None:
-    """Offer a locked, waiting session to the agent whose turn it is, or to one by name."""
-    if session.state != SessionState.WAITING or session.work_type is None:
-        return
-    agent = to or _next(session, now)
-    session.offered_to = agent
-    seconds = session.work_type.offer_seconds
-    session.offered_until = now + timedelta(seconds=seconds) if agent else None
-    session.save(update_fields=["offered_to", "offered_until", "passed_by"])
-    if agent is not None:
-        Agent.objects.filter(pk=agent.pk).update(last_offered_at=now)
-        emit(session, EventKind.OFFERED, data={"agentAlias": agent.alias, "seconds": seconds})
+@dataclass(slots=True)
+class Free:
+    """An agent who could take ``room`` more sessions, of these work types."""
+
+    agent: Agent
+    room: int
+    skills: frozenset[int]
+
+    def fits(self, session: Session, now: datetime) -> bool:
+        passed_at = session.passed_by.get(str(self.agent.pk), 0)
+        rested = now.timestamp() - passed_at >= ASKED_AGAIN_AFTER.total_seconds()
+        return self.room > 0 and rested and session.work_type_id in self.skills
 
 
-def _next(session: Session, now: datetime) -> Agent | None:
-    here = Agent.objects.of(session.tenant).available().with_room()
-    fit = here.filter(work_types=session.work_type_id, seen_at__gt=now - GONE_AFTER)
-    turn = fit.order_by(F("last_offered_at").asc(nulls_first=True), "pk")
-    agent = turn.exclude(pk__in=session.passed_by).first()
-    if agent is None and session.passed_by:
-        session.passed_by = []
-        agent = turn.first()
-    return agent
+def free_agents(tenant: Tenant, now: datetime) -> list[Free]:
+    """Return those who are there and have room, whoever was asked longest ago first."""
+    here = Agent.objects.of(tenant).available().filter(seen_at__gt=now - GONE_AFTER)
+    turn = here.with_load().order_by(F("last_offered_at").asc(nulls_first=True), "pk")
+    free = []
+    for agent in turn.prefetch_related("work_types"):
+        skills = frozenset(kind.pk for kind in agent.work_types.all())
+        free.append(Free(agent, agent.capacity - agent.load, skills))
+    return [one for one in free if one.room > 0]
+
+
+def offer(session: Session, now: datetime, *, to: Agent | None = None) -> bool:
+    """Offer a locked, waiting session to one agent by name, or to whose turn it is."""
+    agent = to or _first(free_agents(session.tenant, now), session, now)
+    return agent is not None and _offer(session, agent, now)
 
 
 def route(tenant: Tenant, now: datetime | None = None) -> int:
-    """Offer what waits and is offered to nobody, or was not taken in time. Returns how many.
+    """Take back the offers that nobody took, and offer what waits. Returns how many it offered.
 
-    Called where something has changed: a session waits, an agent is there, time has passed.
+    Called where something has changed: an agent is there or has room, time has passed. Writes
+    only where there is something to do.
     """
     now = now or timezone.now()
-    moved = 0
-    waiting = Session.objects.of(tenant).unoffered(now)
-    if not Agent.objects.of(tenant).available().filter(seen_at__gt=now - GONE_AFTER).exists():
-        waiting = waiting.exclude(offered_to=None)  # nobody is there, but offers lapse
-    for pk in list(waiting.values_list("pk", flat=True)[:AT_ONCE]):
-        with transaction.atomic():
-            session = locked(pk)
-            if _lapse(session, now):
-                before = session.offered_to_id
-                offer(session, now)
-                moved += session.offered_to_id is not None or before is not None
-    return moved
-
-
-def _lapse(session: Session, now: datetime) -> bool:
-    """Take an offer back that was not taken; False where there is nothing to offer any more."""
-    if session.state != SessionState.WAITING:
-        return False
-    agent = session.offered_to
-    if agent is None:
-        return True
-    if session.offered_until and session.offered_until > now:
-        return False
-    session.passed_by = [*session.passed_by, agent.pk]
-    emit(session, EventKind.PASSED, data={"agentAlias": agent.alias})
-    return True
+    lapsed = Session.objects.of(tenant).lapsed(now).values_list("pk", flat=True)
+    for pk in list(lapsed[:AT_ONCE]):
+        _take_back(pk, now)
+    free = free_agents(tenant, now)
+    if not free:
+        return 0
+    offered = 0
+    skills = frozenset[int]().union(*(one.skills for one in free))
+    waiting = Session.objects.of(tenant).unoffered().filter(work_type__in=skills)
+    for session in waiting.only("pk", "work_type", "passed_by")[:AT_ONCE]:
+        agent = _first(free, session, now)
+        if agent is not None:
+            with transaction.atomic():
+                row = locked(session.pk)
+                offered += row.offered_to is None and _offer(row, agent, now)
+    return offered
 
 
 def tenants_to_route(now: datetime) -> list[Tenant]:
-    """Return the tenants where an offer has lapsed, or somebody may take what waits."""
-    lapsed = Q(sessions__state=SessionState.WAITING) & (
-        Q(sessions__offered_until__lte=now) | Q(sessions__offered_to=None)
-    )
-    return list(Tenant.objects.filter(lapsed).distinct())
+    """Return the tenants where something waits that is offered to nobody any more."""
+    waiting = Q(sessions__state=SessionState.WAITING)
+    lapsed = Q(sessions__offered_to=None) | Q(sessions__offered_until__lte=now)
+    return list(Tenant.objects.filter(waiting & lapsed).distinct())
+
+
+def _first(free: Iterable[Free], session: Session, now: datetime) -> Agent | None:
+    """Return the first who fits, with a place of theirs taken."""
+    for one in free:
+        if one.fits(session, now):
+            one.room -= 1
+            return one.agent
+    return None
+
+
+def _offer(session: Session, agent: Agent, now: datetime) -> bool:
+    if session.state != SessionState.WAITING or session.work_type is None:
+        return False
+    seconds = session.work_type.offer_seconds
+    session.offered_to, session.offered_until = agent, now + timedelta(seconds=seconds)
+    session.save(update_fields=["offered_to", "offered_until"])
+    Agent.objects.filter(pk=agent.pk).update(last_offered_at=now)
+    emit(session, EventKind.OFFERED, data={"agentAlias": agent.alias, "seconds": seconds})
+    return True
+
+
+def _take_back(pk: int, now: datetime) -> None:
+    with transaction.atomic():
+        session = locked(pk)
+        agent, until = session.offered_to, session.offered_until
+        if agent is None or until is None or until > now:
+            return
+        session.passed_by = {**session.passed_by, str(agent.pk): until.timestamp()}
+        session.offered_to, session.offered_until = None, None
+        session.save(update_fields=["offered_to", "offered_until", "passed_by"])
+        emit(session, EventKind.PASSED, data={"agentAlias": agent.alias})

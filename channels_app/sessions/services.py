@@ -132,7 +132,7 @@ def _bring_up(session: Session, now: datetime) -> None:
 
 def _let_wait(session: Session, now: datetime, *, for_agent: Agent | None = None) -> None:
     session.state, session.waiting_since, session.agent = SessionState.WAITING, now, None
-    session.passed_by, session.joined_at = [], None
+    session.passed_by, session.joined_at = {}, None
     session.offered_to, session.offered_until = None, None
     session.save(
         update_fields=[

@@ -1,28 +1,51 @@
 """What the workers do for sessions: bring up what was opened, end what is over, move offers on."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 from django.utils import timezone
 
-from channels_app.models import Session
+from channels_app.models import Delivery, Session, State
+from channels_app.models.session import ORIGIN
 from channels_app.sessions.routing import route, tenants_to_route
 from channels_app.sessions.services import bring_up, end_at_limit
 from channels_app.sessions.waking import TASK
+from channels_app.tasks import drain
 from project.hints import hint, watch
 
 log = logging.getLogger(__name__)
 
+FRESH = timedelta(seconds=2)
 AT_ONCE = 200  # sessions in one look; the next look takes those behind
 
 
 def tend() -> None:
-    """Bring up what was opened, while another worker looks out for more."""
+    """Bring up what was opened and tell of what happened, while another worker looks out.
+
+    A conversation makes a row every few seconds, each of which somebody waits for: a look each
+    tenth of a second finds it sooner than a task for it would be taken from the queue.
+    """
+    began = time.monotonic()
     try:
-        if watch("sessions", bring_up_all):
+        if watch("sessions", _look):
             hint(TASK)
+            drain(time.monotonic() - began)
     except Exception:
-        log.exception("Sessions were not brought up; the sweep does it.")
+        log.exception("Sessions were not tended; the sweep does it.")
+
+
+def _look() -> bool:
+    return bring_up_all() or _anything_to_tell()
+
+
+def _anything_to_tell() -> bool:
+    """Whether an event was stored just now. What is older waits for its turn, or for a retry:
+    then a dispatch loop is there already, or the sweep starts one."""
+    now = timezone.now()
+    fresh = Delivery.objects.filter(state=State.QUEUED, due_at__gt=now - FRESH, due_at__lte=now)
+    return fresh.filter(origin_kind=ORIGIN).exists()
 
 
 def sweep() -> None:

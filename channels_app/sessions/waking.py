@@ -4,5 +4,5 @@ TASK = "channels_app.sessions.tending.tend"
 
 
 def wake_for_sessions() -> None:
-    """Tell the workers that a session is to come up, once it is stored."""
+    """Tell the workers that a session has come, or an event of one, once it is stored."""
     hint_watcher(TASK)

@@ -172,19 +172,38 @@ def test_a_session_is_offered_to_whoever_was_asked_longest_ago(server, here):
     assert [offered_to(one) for one in (first, second, third)] == ["John", "Mary", "John"]
 
 
-def test_an_offer_that_is_not_taken_goes_to_the_next_agent_and_round_again(server, here):
+def test_an_offer_that_is_not_taken_goes_to_the_next_agent_and_later_round_again(server, here):
     here("John")
     here("Mary")
-    session = server.opened()
+    session, begin = server.opened(), timezone.now()
     asked = [offered_to(session)]
-    for turn in range(1, 4):
-        with time_machine.travel(timezone.now() + turn * timedelta(seconds=31)):
+    for seconds in (29, 31, 62, 120, 332, 363):
+        with time_machine.travel(begin + timedelta(seconds=seconds)):
             route(session.tenant)
             asked.append(offered_to(session))
-    assert asked == ["John", "Mary", "John", "Mary"]
-    kinds = session.events.values_list("kind", flat=True)
-    assert list(kinds).count(EventKind.PASSED) == 3
+    # Nobody is asked again within five minutes; meanwhile it stands in the queue that both see.
+    assert asked == ["John", "John", "Mary", "", "", "John", "Mary"]
+    kinds = list(session.events.values_list("kind", flat=True))
+    assert kinds.count(EventKind.OFFERED) == 4
+    assert kinds.count(EventKind.PASSED) == 3
     assert len(callbacks_of(session)) == 1, "offers stay in the house"
+
+
+def test_nobody_has_more_offers_than_room_for_them(server, here):
+    here("John", capacity=2)
+    waiting = [server.opened() for _ in range(4)]
+    assert [offered_to(one) for one in waiting] == ["John", "John", "", ""]
+    join(waiting[1], agent=Agent.objects.get())
+    route(server.client.tenant)
+    assert [offered_to(one) for one in waiting] == ["John", "", "", ""]
+
+
+def test_a_look_with_nothing_to_do_writes_nothing(server, tenant, here, django_assert_num_queries):
+    here("John", capacity=1)
+    for _ in range(30):
+        server.opened()
+    with django_assert_num_queries(3):  # what has lapsed, who is there, their skills
+        assert route(tenant) == 0
 
 
 @pytest.mark.parametrize(
