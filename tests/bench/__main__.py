@@ -17,6 +17,8 @@ ROWS = (
     "signed",
     "expansion",
     "luma",
+    "callbacks",
+    "sessions",
     "fairness",
     "retries",
     "stop",
