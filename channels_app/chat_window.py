@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from channels_app.http.headers import storable
-from channels_app.models import Channel, ChatMessage
+from channels_app.models import Channel, ChatMessage, MessageState
 from channels_app.payload import Action, Piece, pieces, url_problem
 
 PAGE = 50  # messages drawn at once
@@ -29,6 +29,10 @@ class Bubble:
     image: str
     alt: str
     actions: tuple[Action, ...]
+    is_own: bool = False  # the contact said it
+    is_lost: bool = False  # the contact said it, and its session never came up
+    is_note: bool = False  # nobody said it: it stands between the messages
+    sender: str = ""  # the agent
 
     @classmethod
     def of(cls, message: ChatMessage) -> Self:
@@ -45,6 +49,10 @@ class Bubble:
             image=image if shown else "",
             alt=title or text or "Picture",
             actions=tuple(a for a in payload.get("actions", ()) if url_problem(a["url"]) is None),
+            is_own=message.said is not None,
+            is_lost=message.said is not None and message.said.state == MessageState.FAILED,
+            is_note=payload.get("type") == "NOTE",
+            sender=storable(payload.get("sender", "")),
         )
 
 
@@ -76,7 +84,7 @@ class Window:
     """The messages of one contact on one channel."""
 
     def __init__(self, channel: Channel, contact: str) -> None:
-        self._rows = ChatMessage.objects.window(channel, contact)
+        self._rows = ChatMessage.objects.window(channel, contact).select_related("said")
 
     def latest(self, before: int | None = None) -> tuple[list[ChatMessage], bool]:
         """Return the last page, or the one before a message, oldest first; and whether more stand
@@ -91,17 +99,21 @@ class Window:
             rows = rows.exclude(pk__in=cursor.also)
         return list(rows[:BURST])
 
-    def unread(self, before: int | None = None) -> str:
-        """Count the unread messages, above a message where one is named; "" when there are none."""
+    def unread(self, before: int | None = None) -> int:
+        """Count the unread messages, above a message where one is named; to ``COUNTED`` + 1."""
         rows = self._rows.unread().order_by()
         if before is not None:
             rows = rows.filter(pk__lt=before)
-        count = rows[: COUNTED + 1].count()
-        return f"{COUNTED}+" if count > COUNTED else str(count or "")
+        return rows[: COUNTED + 1].count()
 
     def mark_read(self, shown: Sequence[int], now: datetime) -> int:
         """Mark these of the window's messages, and no others."""
         return self._rows.filter(pk__in=shown).mark_read(max(shown, default=0), now)
+
+
+def in_words(count: int) -> str:
+    """Say how many are unread; "" when there are none."""
+    return f"{COUNTED}+" if count > COUNTED else str(count or "")
 
 
 def number(text: str) -> int:

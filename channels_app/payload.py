@@ -1,7 +1,8 @@
 """The messages that connectors carry, and how they read as text and as HTML.
 
 A payload is a plain dict, ready for JSON, with nothing left to fill in. What is absent or empty
-has no key. ``subject`` is for channels that have one (e-mail); others leave it unsaid.
+has no key. ``subject`` is for channels that have one (e-mail); others leave it unsaid. ``sender``
+is the agent who says it in a session; chat windows show the name.
 """
 
 import re
@@ -35,6 +36,7 @@ class TextPayload(TypedDict):
     type: Literal["TEXT"]
     text: str
     subject: NotRequired[str]
+    sender: NotRequired[str]
 
 
 class ImagePayload(TypedDict):
@@ -42,6 +44,7 @@ class ImagePayload(TypedDict):
     url: str
     text: NotRequired[str]
     subject: NotRequired[str]
+    sender: NotRequired[str]
 
 
 class CardPayload(TypedDict):
@@ -55,7 +58,14 @@ class CardPayload(TypedDict):
     subject: NotRequired[str]
 
 
-Payload: TypeAlias = TextPayload | ImagePayload | CardPayload
+class NotePayload(TypedDict):
+    """What nobody said, such as that an agent joined. Chat windows draw it as a quiet line."""
+
+    type: Literal["NOTE"]
+    text: str
+
+
+Payload: TypeAlias = TextPayload | ImagePayload | CardPayload | NotePayload
 # As a JSON column gives it back: readers name the keys that they look for.
 Stored: TypeAlias = Mapping[str, Any]
 

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern] = [
     path("chat/<str:token>/earlier", chat.earlier, name="chat-earlier"),
     path("chat/<str:token>/new", chat.new, name="chat-new"),
     path("chat/<str:token>/read", chat.read, name="chat-read"),
+    path("chat/<str:token>/say", chat.say, name="chat-say"),
     path("keys/<uuid:public_id>/jwks.json", key_set, name="key-set"),
     path("tokenservice/oauth2/access_token", AccessTokenView.as_view(), name="access-token"),
     path(f"{_ALVARIA}/session", SessionView.as_view(), name="alvaria-session"),

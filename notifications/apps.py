@@ -7,5 +7,8 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from notifications import signals  # noqa: F401 - connects what the lower floor tells us
-        from notifications.people import logins  # noqa: F401 - tells the log who had a login
+        from notifications.people import (
+            contacts,  # noqa: F401 - tells sessions who writes
+            logins,  # noqa: F401 - tells the log who had a login
+        )
         from notifications.vendors.luma import client  # noqa: F401 - registers its channel kind

@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from channels_app.models import Event, Message, Session
+from channels_app.models import Event, Message, Session, WorkType
 
 LIFE = timedelta(hours=4)  # of a session: Alvaria's document
 
@@ -28,6 +28,13 @@ class Face(ABC):
     def recipient(self, session: Session) -> str:
         """Return who stands in the log."""
         return session.contact_name
+
+    def when_closed(self, work_type: WorkType, now: datetime) -> str:
+        """Return what the contact is told when a session waits until the work type opens.
+
+        Empty: it does not come up then.
+        """
+        return ""
 
 
 _faces: dict[str, Face] = {}

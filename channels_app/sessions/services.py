@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils import timezone
@@ -113,11 +114,12 @@ def bring_up(pk: int) -> None:
 def _bring_up(session: Session, now: datetime) -> None:
     found = WorkType.objects.of(session.tenant).active().filter(code=session.asked_work_type)
     work_type = found.select_related("tenant").prefetch_related("hours").first()
-    problem = ""
+    problem = closed = ""
     if work_type is None:
         problem = "Work type does not exist"
     elif not work_type.is_open(now):
-        problem = "Work type is closed"
+        closed = face_of(session).when_closed(work_type, now)
+        problem = "" if closed else "Work type is closed"
     if problem:
         session.state, session.reason, session.ended_at = SessionState.FAILED, problem, now
         session.save(update_fields=["state", "reason", "ended_at"])
@@ -128,6 +130,8 @@ def _bring_up(session: Session, now: datetime) -> None:
         _let_wait(session, now)
     for message in Message.objects.of_session(session).accepted():
         _process(session, message)
+    if closed:
+        _tell(session, Said(text=closed), Author.SYSTEM, session.tenant.name, None)
 
 
 def _let_wait(session: Session, now: datetime, *, for_agent: Agent | None = None) -> None:
@@ -146,8 +150,11 @@ def _let_wait(session: Session, now: datetime, *, for_agent: Agent | None = None
 # --- said ---------------------------------------------------------------------------------------
 
 
-def accept_message(session: Session, said: Said) -> Message:
-    """Take what the contact says. What can't be processed is kept, and the far end is told."""
+def accept_message(session: Session, said: Said, *, public_id: UUID | None = None) -> Message:
+    """Take what the contact says. What can't be processed is kept, and the far end is told.
+
+    ``public_id`` is the message's, where the caller has one for it.
+    """
     with transaction.atomic():
         session = locked(session.pk)
         message = Message.objects.create(
@@ -155,6 +162,7 @@ def accept_message(session: Session, said: Said) -> Message:
             author=Author.CONTACT,
             author_name=session.contact_name,
             state=MessageState.ACCEPTED,
+            public_id=public_id or uuid4(),
             **said.as_fields(),
         )
         if session.state != SessionState.OPENING:

@@ -4,24 +4,29 @@ The link is all the authority that there is: no login, no session, no cookie.
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import uuid4
 
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from channels_app.chat_links import BadLink, open_link
-from channels_app.chat_window import Bubble, Cursor, Window, number, numbers
+from channels_app.chat_window import Bubble, Cursor, Window, in_words, number, numbers
 from channels_app.models import Channel, ChatMessage
+from channels_app.sessions.chat import TEXT_MAX, NobodyAnswers, Unfit, answer, fit, is_answered
 from channels_app.signals import contact_seen
+from project.access.throttling import counted, until_next_window
 
 SEEN_EVERY = 300  # seconds; telling the upper floors costs writes
+MOST = 30  # messages a minute that a link takes
 
 View = Callable[[HttpRequest, Channel, str], HttpResponse]
 
@@ -56,13 +61,33 @@ def window(request: HttpRequest, channel: Channel, contact: str) -> HttpResponse
         before = number(request.GET["before"]) if "before" in request.GET else None
     except ValueError:
         before = None
+    return _draw(request, channel, contact, before=before)
+
+
+def _draw(
+    request: HttpRequest,
+    channel: Channel,
+    contact: str,
+    *,
+    before: int | None = None,
+    typed: str = "",
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """Draw the page; ``typed`` is what was not sent, and ``problem`` says why."""
     shown = Window(channel, contact)
-    context = _page(shown, before)
-    if before is None:
+    context = _page(shown, before) | {
+        "tenant": channel.tenant,
+        "typed": typed,
+        "problem": problem,
+    }
+    if before is not None:
+        context["unread"] = in_words(shown.unread())
+    else:
         context["cursor"] = Cursor().past(context["messages"], timezone.now())
-    return render(
-        request, "chat/window.html", {**context, "tenant": channel.tenant, "unread": shown.unread()}
-    )
+        if typed or is_answered(channel, contact):
+            context |= {"token": _new_token(), "limit": TEXT_MAX}
+    return render(request, "chat/window.html", context, status=status)
 
 
 @require_safe
@@ -92,11 +117,49 @@ def new(request: HttpRequest, channel: Channel, contact: str) -> HttpResponse:
 
 
 @csrf_exempt  # there is no session to ride on: whoever can write the address may do it anyway
+@require_http_methods(["GET", "HEAD", "POST"])
+@by_link
+def say(request: HttpRequest, channel: Channel, contact: str) -> HttpResponse:
+    """Take what the contact writes: to the script as JSON, without script on the page itself."""
+    if request.method != "POST":  # the address of a refusal, asked for again
+        query = request.META.get("QUERY_STRING", "")
+        return HttpResponseRedirect(f"./?{query}" if query else "./")
+    if _is_from_elsewhere(request):
+        return HttpResponse(status=403)
+    typed = request.POST.get("text", "")
+    problem, status = _taken(channel, contact, typed, request.POST.get("token", ""))
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"problem": problem, "token": _new_token()}, status=status)
+    if problem:
+        return _draw(request, channel, contact, typed=typed, problem=problem, status=status)
+    return HttpResponseRedirect("./#say")
+
+
+def _taken(channel: Channel, contact: str, typed: str, token: str) -> tuple[str, int]:
+    """Take it, or say why not; returns the words, empty where it is taken, and the status."""
+    try:
+        text = fit(typed)
+        if counted(f"chat-{channel.pk}-{_person(contact)}") > MOST:
+            seconds = math.ceil(until_next_window())
+            return f"Not sent: that was a lot at once. Try again in {seconds} seconds.", 429
+        answer(channel, contact, text, token)
+    except Unfit as error:
+        return str(error), 400
+    except NobodyAnswers as error:
+        return str(error), 409
+    return "", 200
+
+
+def _new_token() -> str:
+    return uuid4().hex
+
+
+@csrf_exempt  # as above
 @require_POST
 @by_link
 def read(request: HttpRequest, channel: Channel, contact: str) -> HttpResponse:
     """Mark the messages that a visible window has shown."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+    if _is_from_elsewhere(request):
         return HttpResponse(status=403)
     try:
         shown = numbers(request.POST.get("ids", ""))
@@ -109,14 +172,17 @@ def read(request: HttpRequest, channel: Channel, contact: str) -> HttpResponse:
 
 def _page(shown: Window, before: int | None) -> dict[str, Any]:
     messages, more = shown.latest(before)
-    unread = next((i for i, message in enumerate(messages) if message.read_at is None), 0)
+    unread = [place for place, message in enumerate(messages) if message.read_at is None]
+    first = unread[0] if unread else 0
+    above = shown.unread(messages[0].pk) if more else 0
     return {
         "messages": messages,
         "bubbles": _bubbles(messages),
         # Nothing parts the new from the old where all of it is new.
-        "first_unread": messages[unread].pk if unread else None,
+        "first_unread": messages[first].pk if first else None,
+        "unread": in_words(above + len(unread)),
         "earlier": messages[0].pk if more else None,
-        "earlier_unread": shown.unread(messages[0].pk) if more else "",
+        "earlier_unread": in_words(above),
         "is_past": before is not None,
     }
 
@@ -127,6 +193,15 @@ def _bubbles(messages: list[ChatMessage]) -> list[Bubble]:
 
 def _announce(channel: Channel, contact: str) -> None:
     """Tell the upper floors that the contact is here, once in a while."""
-    person = hashlib.sha256(contact.encode()).hexdigest()[:32]
-    if cache.add(f"chat-seen:{channel.pk}:{person}", 1, SEEN_EVERY):
+    if cache.add(f"chat-seen:{channel.pk}:{_person(contact)}", 1, SEEN_EVERY):
         contact_seen.send_robust(sender=Channel, channel=channel, address=contact)
+
+
+def _person(contact: str) -> str:
+    """Return a contact's name in the cache, whose keys are short and plain."""
+    return hashlib.sha256(contact.encode()).hexdigest()[:32]
+
+
+def _is_from_elsewhere(request: HttpRequest) -> bool:
+    """Whether another site's page sends it. A browser says “none” of what people do themselves."""
+    return request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}

@@ -16,12 +16,25 @@
   let timer;
   let ended = false;
   let pinned = true; // the reader is at the newest message: stay there
+  let looking = false;
+  let again = false; // there is something already that the look under way may have missed
 
   // --- looking for new messages -----------------------------------------------------------------
   function plan(wait) {
     clearTimeout(timer);
     if (live && !ended) timer = setTimeout(() => htmx.trigger(byId("poll"), "poll"), wait);
   }
+
+  // The reader has said something: what it looks like comes with all else that is new.
+  document.addEventListener("chat-said", () => {
+    pinned = true;
+    again = looking;
+    if (!looking) plan(0);
+  });
+
+  document.body.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.requestConfig.path.startsWith("new?")) looking = true;
+  });
 
   function tell(word, state) {
     const line = byId("chat-state");
@@ -34,12 +47,14 @@
   document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (!detail.requestConfig.path.startsWith("new?")) return;
     const status = detail.xhr.status;
+    looking = false;
     ended = status === 404;
     misses = status >= 200 && status < 300 ? 0 : misses + 1;
     if (ended) tell("This link has ended", "cancelled");
     else if (misses) tell("Not connected, trying again", "expired");
     else tell("Live", "delivered");
-    plan(document.hidden ? UNSEEN : Math.min(POLL * 2 ** misses, SLOWEST));
+    plan(again ? 0 : document.hidden ? UNSEEN : Math.min(POLL * 2 ** misses, SLOWEST));
+    again = false;
   });
 
   document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -128,8 +143,12 @@
     top = page.scrollTop;
     if (pinned && live) byId("chat-newest").hidden = true;
   }, { passive: true });
-  // A picture that arrives makes the page longer.
-  if (live) new ResizeObserver(() => pinned && toNewest()).observe(list);
+  // A picture that arrives makes the page longer, as does a line more in the reply box.
+  if (live) {
+    const grown = new ResizeObserver(() => pinned && toNewest());
+    grown.observe(list);
+    grown.observe(byId("chat-foot"));
+  }
   byId("chat-newest")?.addEventListener("click", toNewest);
 
   // What is put above leaves what one was reading where it was.
