@@ -43,6 +43,8 @@ class Chat(BatchConnector):
                     delivery=delivery,
                     payload=delivery.payload,
                     sent_at=now,
+                    # Nobody said a note, so nobody is reminded of it.
+                    read_at=now if delivery.payload.get("type") == "NOTE" else None,
                 )
                 for delivery in deliveries
             ],

@@ -71,7 +71,7 @@ def test_only_what_others_said_is_unread(mara, joined, visit, work):
     services.say(joined, Said(text="Good morning"), agent=mara)
     work()
     page = body(visit())
-    assert "<title>(2) Acme Utilities</title>" in page  # that she joined is news as well
+    assert "<title>(1) Acme Utilities</title>" in page
     assert page.count('class="chat-new">New') == 1
     ids = ",".join(re.findall(r'data-id="(\d+)"', page))
     visit("read", method="post", data={"ids": ids})
