@@ -1,5 +1,6 @@
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
+from zoneinfo import ZoneInfo
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -80,25 +81,23 @@ class WorkType(models.Model):
 
     def is_open(self, at: datetime) -> bool:
         """Whether agents are at work, by the tenant's clock."""
-        return self.opens_next(at) == at
+        return self.opens_next(at) == at.astimezone(UTC)
 
     def opens_next(self, at: datetime) -> datetime | None:
-        """Return ``at`` where it is open then, else when it opens next; None: never."""
+        """Return ``at`` where it is open then, else when it opens next; None: never. In UTC."""
+        at, zone = at.astimezone(UTC), self.tenant.zone
         hours = list(self.hours.all())
         if not hours:
             return at
-        here = at.astimezone(self.tenant.zone)
+        today = at.astimezone(zone).date()
         found = []
-        for row in hours:
-            # Today's, and those of the week that follows: today's may be over.
-            for days in range(_WEEK + 1):
-                day = here.date() + timedelta(days=days)
-                if day.weekday() != row.weekday:
-                    continue
-                opens = datetime.combine(day, row.opens, self.tenant.zone)
-                ends = day + timedelta(days=1) if row.closes == MIDNIGHT else day
-                if datetime.combine(ends, row.closes, self.tenant.zone) > at:
-                    found.append(max(opens, at))
+        # Two weeks: today's may be over, and a span that the clocks skip is there a week later.
+        for day in (today + timedelta(days=days) for days in range(2 * _WEEK)):
+            for row in hours:
+                if row.weekday == day.weekday():
+                    opens, ends = row.on(day, zone)
+                    if max(opens, at) < ends:
+                        found.append(max(opens, at))
         return min(found, default=None)
 
 
@@ -124,3 +123,33 @@ class OpeningHours(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_weekday_display()} {self.opens:%H:%M} to {self.closes:%H:%M}"
+
+    def on(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        """Return when it opens and closes on a day, in UTC; the same moment where clocks skip it.
+
+        An hour that the clocks go through twice is in it twice: it opens at the first and closes
+        at the second. The day ends where the next one first begins.
+        """
+        opens = _moment(datetime.combine(day, self.opens), zone)
+        if self.closes == MIDNIGHT:
+            return opens, _moment(datetime.combine(day + timedelta(days=1), MIDNIGHT), zone)
+        return opens, _moment(datetime.combine(day, self.closes), zone, second=True)
+
+
+def _moment(wall: datetime, zone: ZoneInfo, *, second: bool = False) -> datetime:
+    """Return when the clocks show ``wall``; where they skip it, the moment they leap over it.
+
+    ``second``: of two such moments, the later one.
+    """
+    found = wall.replace(tzinfo=zone, fold=int(second)).astimezone(UTC)
+    if found.astimezone(zone).replace(tzinfo=None) == wall:
+        return found
+    # Read with the offset from after the leap it lies before it, with the other one behind it.
+    before, behind = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (1, 0))
+    while behind - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(behind - before) // timedelta(seconds=2))
+        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+            before = middle
+        else:
+            behind = middle
+    return behind
