@@ -75,9 +75,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     ) -> HttpResponse:
         clock = Clock(timezone.now(), tenant.zone)
         context: dict[str, Any] = {"form": form, "title": "Delivery log"}
-        # A wrong filter shows nothing: the whole log in its place would pass for the answer. A
-        # damaged page link narrows nothing, so it only leads to the first page.
-        if form.is_valid() or set(form.errors) == {"at"}:
+        if form.shows_something:
             chosen = form.chosen
             books = chosen.books(tenant)
             page = chosen.listing(tenant, books).page(form.place, PAGE)

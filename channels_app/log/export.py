@@ -52,7 +52,7 @@ def export(chosen: LogFilter, *, tenant: Tenant, by: Actor, bom: bool) -> Iterat
     return _chunks(chosen.listing(tenant), bom=bom)
 
 
-def _chunks(listing: Listing, *, bom: bool) -> Iterator[bytes]:
+def _chunks(listing: Listing[Delivery], *, bom: bool) -> Iterator[bytes]:
     yield b"\xef\xbb\xbf" * bom + _csv([COLUMNS])
     for deliveries in listing.walk(CHUNK):
         last = _last_attempts([delivery.pk for delivery in deliveries])

@@ -1,6 +1,7 @@
-"""Form fields of the log's filters: a message's id, a moment in the tenant's zone."""
+"""What the filters of the log and of the list of sessions are made of."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_date, parse_datetime
 
-from channels_app.log.paging import BIGINT_MAX
+from channels_app.log.paging import BIGINT_MAX, NEWEST, Place, PlaceField
+from project.access.models import Tenant
 
 _MESSAGE_ID = re.compile(r"(?:dlv_([0-9a-f]{12})_)?([0-9]{1,19})", re.IGNORECASE)
 _PICKED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
@@ -83,3 +85,37 @@ class MomentField(forms.CharField):
         if found and found.tzinfo is None:
             found = found.replace(tzinfo=self.zone, fold=int(self.late))
         return found.astimezone(UTC) if found else None
+
+
+class SpanForm(forms.Form):
+    """Reads a span of time, on the tenant's clocks, and a `Place` from a query string."""
+
+    since = MomentField(label="From")
+    until = MomentField(label="To", late=True)
+    at = PlaceField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, Any], *, tenant: Tenant) -> None:
+        super().__init__(data, label_suffix="", auto_id="filter_%s")
+        for name, field in self.fields.items():
+            if isinstance(field, MomentField):
+                field.prepare(tenant.zone, data.get(name))
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        since, until = data.get("since"), data.get("until")
+        if since and until and until <= since:
+            self.add_error("until", "“To” must be later than “From”.")
+        return data
+
+    @property
+    def place(self) -> Place:
+        return self.cleaned_data.get("at") or NEWEST
+
+    @property
+    def shows_something(self) -> bool:
+        """Whether there is a list to show.
+
+        A wrong filter shows nothing: all rows in its place would pass for the answer. A damaged
+        page link narrows nothing, so it only leads to the first page.
+        """
+        return self.is_valid() or set(self.errors) == {"at"}

@@ -9,14 +9,11 @@ from uuid import UUID
 from django import forms
 from django.db import connection
 
-from channels_app.log.fields import MessageId, MessageIdField, MomentField
+from channels_app.log.fields import MessageId, MessageIdField, SpanForm
 from channels_app.log.paging import (
     BIGINT_MAX,
     BY_PERSON,
-    NEWEST,
     Listing,
-    Place,
-    PlaceField,
     row_by_row,
 )
 from channels_app.log.people import people_of
@@ -55,7 +52,7 @@ class LogFilter:
         of_tenant = Tally.objects.filter(tenant=tenant)
         return of_tenant.filter(origin_kind=NOTIFICATION, origin_id=self.notification).first()
 
-    def listing(self, tenant: Tenant, books: Tally | None = None) -> Listing:
+    def listing(self, tenant: Tenant, books: Tally | None = None) -> Listing[Delivery]:
         """Read by the index that narrows most; what else was asked for is looked at row by row.
 
         ``books`` tell whether a notification's page is found by walking it, by sorting, or not at
@@ -135,7 +132,7 @@ class LogFilter:
         return {name: value for name, value in values.items() if value}
 
 
-class LogForm(forms.Form):
+class LogForm(SpanForm):
     """Reads a `LogFilter` and a `Place` from a query string; errors stand beside the fields."""
 
     state = forms.MultipleChoiceField(
@@ -162,26 +159,13 @@ class LogForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "size": 8}),
     )
     message = MessageIdField(label="Message ID", required=False)
-    since = MomentField(label="From")
-    until = MomentField(label="To", late=True)
-    at = PlaceField(required=False, widget=forms.HiddenInput)
+    field_order = ["state", "channel", "recipient", "notification", "message", "since", "until"]
 
     def __init__(self, data: Mapping[str, Any], *, tenant: Tenant) -> None:
-        super().__init__(data, label_suffix="", auto_id="filter_%s")
+        super().__init__(data, tenant=tenant)
         channel = self.fields["channel"]
         assert isinstance(channel, forms.ModelChoiceField)  # noqa: S101 - declared above
         channel.queryset = Channel.objects.of(tenant)
-        for name in ("since", "until"):
-            field = self.fields[name]
-            assert isinstance(field, MomentField)  # noqa: S101 - declared above
-            field.prepare(tenant.zone, data.get(name))
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        since, until = data.get("since"), data.get("until")
-        if since and until and until <= since:
-            self.add_error("until", "“To” must be later than “From”.")
-        return data
 
     @property
     def chosen(self) -> LogFilter:
@@ -192,10 +176,6 @@ class LogForm(forms.Form):
             states=states if len(states) < len(State) else (),
             **{name: data[name] for name in _SAME},
         )
-
-    @property
-    def place(self) -> Place:
-        return self.cleaned_data.get("at") or NEWEST
 
 
 _SAME = ("channel", "notification", "recipient", "since", "until", "message")

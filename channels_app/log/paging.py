@@ -1,20 +1,23 @@
-"""The log, read by key: no page costs more for lying deep, and nothing is counted."""
+"""Rows read by key: no page costs more for lying deep, and nothing is counted.
+
+Made for the delivery log; the list of sessions is read in the same way.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.db.models import CharField, F, Value
+from django.db.models import CharField, F, Model, QuerySet, Value
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.functions import Concat
 
-from channels_app.models import Delivery, State
-from channels_app.models.delivery import DeliveryQuerySet
+M = TypeVar("M", bound=Model)
+Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 BIGINT_MAX = 2**63 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,8 +34,8 @@ class Order:
 
     field: Literal["created_at", "recipient_id"]
 
-    def key(self, delivery: Delivery) -> Key:
-        return getattr(delivery, self.field), delivery.pk
+    def key(self, row: Model) -> Key:
+        return getattr(row, self.field), row.pk
 
     def numbers(self, key: Key) -> str:
         """Write a key as two numbers; a moment as microseconds since 1970."""
@@ -82,16 +85,16 @@ class PlaceField(forms.CharField):
         return Place(kind, int(found[2]), int(found[3]))
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+@dataclass(frozen=True)
+class Page(Generic[M]):
     """Some rows, newest first, and the links beside them; an empty link leads nowhere."""
 
-    rows: list[Delivery]
+    rows: list[M]
     newer: str = ""
     older: str = ""
 
 
-def row_by_row(rows: DeliveryQuerySet, field: str, wanted: Iterable[Any]) -> DeliveryQuerySet:
+def row_by_row(rows: Rows, field: str, wanted: Iterable[Any]) -> Rows:
     """Keep the rows whose ``field`` is ``wanted``, without finding them by an index for it.
 
     SQLite does not know how many rows have a value: of two indexes that could serve it takes any,
@@ -100,29 +103,33 @@ def row_by_row(rows: DeliveryQuerySet, field: str, wanted: Iterable[Any]) -> Del
     """
     if connection.vendor != "sqlite":
         return rows.filter(**{f"{field}__in": list(wanted)})
-    is_text = isinstance(Delivery._meta.get_field(field), CharField)
+    is_text = isinstance(rows.model._meta.get_field(field), CharField)
     hidden = Concat(field, Value("")) if is_text else F(field) + 0
-    return rows.alias(**{f"plain_{field}": hidden}).filter(**{f"plain_{field}__in": list(wanted)})
+    hiding = rows.alias(**{f"plain_{field}": hidden})
+    narrowed: Rows = hiding.filter(**{f"plain_{field}__in": list(wanted)})
+    return narrowed
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Deliveries in the log's order. ``states``: those wanted, none for all.
+@dataclass(frozen=True)
+class Listing(Generic[M]):
+    """Rows of one model in the log's order. ``states``: those wanted, none for all.
 
     ``parts`` have no row in common; each is read by an index of its own, what they give is merged.
     ``by_state``: the index that serves the reading has the state before the time, so each state
     is asked for by itself. Without it, rows are taken in order and those of other states left out.
     ``few``: all that match are to be looked up and sorted, as they are too few to be met soon on
     a walk in order.
+    ``related``: what each row points at and is to be read as well, each kind in one query.
     """
 
-    parts: Sequence[DeliveryQuerySet]
-    states: tuple[State, ...] = ()
+    parts: Sequence[QuerySet[M]]
+    states: tuple[str, ...] = ()
     order: Order = NEWEST_FIRST
     few: bool = False
     by_state: bool = True
+    related: tuple[str, ...] = ("channel",)
 
-    def page(self, place: Place, size: int) -> Page:
+    def page(self, place: Place, size: int) -> Page[M]:
         key = self.order.read(place.first, place.pk)
         match place.kind:
             case "newest":
@@ -140,24 +147,23 @@ class Listing:
                 found = self.take(size + 1, upwards=True)
                 return self._page(found[:size][::-1], more=False, newest=len(found) <= size)
 
-    def walk(self, size: int) -> Iterator[list[Delivery]]:
+    def walk(self, size: int) -> Iterator[list[M]]:
         """All of it, newest first, ``size`` rows at a time; each is a query of its own."""
         key = None
         while rows := self.take(size, beside=key):
             yield rows
             key = self.order.key(rows[-1])
 
-    def take(
-        self, number: int, *, beside: Key | None = None, upwards: bool = False
-    ) -> list[Delivery]:
+    def take(self, number: int, *, beside: Key | None = None, upwards: bool = False) -> list[M]:
         """The next rows below ``beside``, or above it; from the end of the log without it.
 
-        Channels are looked up apart: rows share the few there are instead of each making its own.
+        What is related is looked up apart: rows share the few there are instead of each making its
+        own.
         """
         sign = "" if upwards else "-"
         in_order = f"{sign}{self.order.field}", f"{sign}pk"
 
-        def nearest(rows: DeliveryQuerySet) -> DeliveryQuerySet:
+        def nearest(rows: QuerySet[M]) -> QuerySet[M]:
             if beside is not None:
                 beyond = TupleGreaterThan if upwards else TupleLessThan
                 bound = f"{self.order.field}__{'gte' if upwards else 'lte'}"
@@ -169,28 +175,27 @@ class Listing:
             return rows.order_by(*in_order)
 
         parts = list(self._parts())
+        every = parts[0].model._default_manager
         if len(parts) == 1:
             found = nearest(parts[0])
             if self.few:  # an expression hides the order from the index that would be walked
                 by = F(self.order.field) + 0
                 found = found.order_by(by.asc() if upwards else by.desc(), in_order[1])
-            return list(found.prefetch_related("channel")[:number])
+            return list(found.prefetch_related(*self.related)[:number])
         # The nearest of each, by its index. Asked for at once, the database would walk all rows
         # between the few that match.
         each = [
-            Delivery.objects.filter(pk__in=nearest(rows).values("pk")[:number])
-            .order_by()
-            .values("pk")
+            every.filter(pk__in=nearest(rows).values("pk")[:number]).order_by().values("pk")
             for rows in parts
         ]
         # They are merged as keys, so that messages are read, and held while they are put in order,
         # of those alone that are wanted.
-        merged = Delivery.objects.filter(pk__in=each[0].union(*each[1:], all=True))
+        merged = every.filter(pk__in=each[0].union(*each[1:], all=True))
         keys = merged.order_by(*in_order).values("pk")[:number]
-        found = Delivery.objects.filter(pk__in=keys).order_by(*in_order)
-        return list(found.prefetch_related("channel"))
+        found = every.filter(pk__in=keys).order_by(*in_order)
+        return list(found.prefetch_related(*self.related))
 
-    def _parts(self) -> Iterator[DeliveryQuerySet]:
+    def _parts(self) -> Iterator[QuerySet[M]]:
         """What one index each serves."""
         for rows in self.parts:
             if not self.states:
@@ -200,12 +205,12 @@ class Listing:
             else:
                 yield row_by_row(rows, "state", self.states)
 
-    def _page(self, rows: list[Delivery], *, more: bool, newest: bool) -> Page:
+    def _page(self, rows: list[M], *, more: bool, newest: bool) -> Page[M]:
         return Page(
             rows=rows,
             newer="" if newest else self._link("newer", rows[:1]),
             older=self._link("older", rows[-1:]) if more else "",
         )
 
-    def _link(self, kind: str, row: list[Delivery]) -> str:
+    def _link(self, kind: str, row: list[M]) -> str:
         return f"{kind}.{self.order.numbers(self.order.key(row[0]))}" if row else ""

@@ -3,6 +3,7 @@
 import datetime
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.text
 import django.utils.timezone
 import uuid
 from django.conf import settings
@@ -836,7 +837,35 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="session",
-            index=models.Index(fields=["tenant", "id"], name="session_list"),
+            index=models.Index(fields=["tenant", "created_at", "id"], name="session_list"),
+        ),
+        migrations.AddIndex(
+            model_name="session",
+            index=models.Index(
+                fields=["tenant", "state", "created_at", "id"], name="session_list_state"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="session",
+            index=models.Index(fields=["channel", "created_at", "id"], name="session_list_channel"),
+        ),
+        migrations.AddIndex(
+            model_name="session",
+            index=models.Index(fields=["work_type", "created_at", "id"], name="session_list_work"),
+        ),
+        migrations.AddIndex(
+            model_name="session",
+            index=models.Index(fields=["agent", "created_at", "id"], name="session_list_agent"),
+        ),
+        migrations.AddIndex(
+            model_name="session",
+            index=models.Index(
+                models.F("tenant"),
+                django.db.models.functions.text.Lower("contact_name"),
+                models.F("created_at"),
+                models.F("id"),
+                name="session_list_name",
+            ),
         ),
         migrations.AddIndex(
             model_name="session",

@@ -3,7 +3,8 @@ from datetime import datetime
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -165,8 +166,20 @@ class Session(models.Model):
             ),
         ]
         indexes = [
-            # Read by the list of sessions, newest first.
-            models.Index(name="session_list", fields=["tenant", "id"]),
+            # Read by the list of sessions, newest first, for each filter it offers, within any
+            # span of time.
+            models.Index(name="session_list", fields=["tenant", "created_at", "id"]),
+            models.Index(name="session_list_state", fields=["tenant", "state", "created_at", "id"]),
+            models.Index(name="session_list_channel", fields=["channel", "created_at", "id"]),
+            models.Index(name="session_list_work", fields=["work_type", "created_at", "id"]),
+            models.Index(name="session_list_agent", fields=["agent", "created_at", "id"]),
+            models.Index(
+                F("tenant"),
+                Lower("contact_name"),
+                F("created_at"),
+                F("id"),
+                name="session_list_name",
+            ),
             # Read by the console: the queue, and what each agent has in hand.
             models.Index(
                 name="session_queue",
