@@ -5,8 +5,9 @@ from django.urls import NoReverseMatch, reverse
 
 from channels_app.log.filters import NOTIFICATION
 from channels_app.log.words import Clock
-from channels_app.models import Delivery
+from channels_app.models import Delivery, Session
 from channels_app.operations import REPLAY
+from channels_app.sessions.events import ORIGIN as SESSION
 from project.access.models import AuditEntry
 
 
@@ -25,6 +26,10 @@ def origin_of(request: HttpRequest, delivery: Delivery) -> dict[str, str]:
     if kind == REPLAY:
         url = admin_url(request, "channels_app", "delivery", pk)
         return {"words": f"Replay of delivery {pk}", "url": url}
+    if kind == SESSION:
+        session = Session.objects.filter(tenant=delivery.tenant_id, pk=pk).first()
+        url = admin_url(request, "channels_app", "session", pk) if session else ""
+        return {"words": str(session or f"Session {pk}"), "url": url}
     if kind != NOTIFICATION:
         return {"words": f"{kind.capitalize()} {pk}"}
     url = admin_url(request, "notifications", "notification", pk)

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from channels_app.log.callbacks import event_of, facts_of, said_in
 from channels_app.log.filters import LogFilter
 from channels_app.log.words import Clock, outcome
-from channels_app.models import Attempt, Delivery, State
+from channels_app.models import AttachmentType, Attempt, Delivery, State
 from channels_app.payload import Piece, Stored, pieces, url_problem
 
 
@@ -16,6 +17,7 @@ class Line:
     """One delivery in the list."""
 
     delivery: Delivery
+    event: str  # of a session, which it tells; empty where it is a message
     when: str
     full: str
     last: str  # what the last try met
@@ -30,6 +32,7 @@ def lines(deliveries: list[Delivery], clock: Clock) -> list[Line]:
     return [
         Line(
             delivery=delivery,
+            event=event_of(delivery.payload),
             when=clock.when(delivery.created_at),
             full=clock.full(delivery.created_at),
             last=outcome(met[delivery.pk][-1]) if met[delivery.pk] else "",
@@ -118,7 +121,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A payload as a reader sees it. What is not as the three kinds have it stays out of it."""
+    """A payload as a reader sees it. What is not as its kind has it stays out of it.
+
+    ``event``: which event of a session it tells; ``facts``: what it says of it, name and value.
+    """
 
     kind: str
     subject: str
@@ -126,9 +132,13 @@ class Message:
     text: list[Piece]
     image: Link | None
     actions: list[Link]
+    event: str = ""
+    facts: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
     def of(cls, payload: Stored) -> "Message":
+        if event := event_of(payload):
+            return cls._of_callback(payload, event)
         image = _text(payload, "image") or _text(payload, "url")
         return cls(
             kind=_text(payload, "type").lower(),
@@ -139,9 +149,28 @@ class Message:
             actions=list(_actions(payload.get("actions"))),
         )
 
+    @classmethod
+    def _of_callback(cls, payload: Stored, event: str) -> "Message":
+        said = said_in(payload)
+        attachment = said.get("attachment")
+        attached = attachment if isinstance(attachment, dict) else {}
+        url, kind = _text(attached, "url"), _text(attached, "type")
+        return cls(
+            kind="event of a session",
+            subject="",
+            title="",
+            text=list(pieces(_text(said, "text"))),
+            image=Link(url, url) if url and kind == AttachmentType.IMAGE else None,
+            actions=[Link(kind or "Attachment", url)]
+            if url and kind != AttachmentType.IMAGE
+            else [],
+            event=event,
+            facts=list(facts_of(payload)),
+        )
+
     @property
     def is_empty(self) -> bool:
-        return not (self.title or self.text or self.image or self.actions)
+        return not (self.title or self.text or self.image or self.actions or self.event)
 
 
 def _text(payload: Stored, name: str) -> str:

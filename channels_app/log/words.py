@@ -36,8 +36,10 @@ class Clock:
         return f"{dateformat(local, 'j M' if local.year == today.year else 'j M Y')}, {time}"
 
     def full(self, moment: datetime) -> str:
-        local = moment.astimezone(self.zone)
-        return f"{dateformat(local, 'D j M Y')}, {local:%H:%M:%S}"
+        return f"{self.day(moment)}, {moment.astimezone(self.zone):%H:%M:%S}"
+
+    def day(self, moment: datetime) -> str:
+        return dateformat(moment.astimezone(self.zone), "D j M Y")
 
 
 def took(seconds: float | None) -> str:
