@@ -1,3 +1,3 @@
-from channels_app.admin import channels, deliveries, overview, sessions
+from channels_app.admin import agents, channels, deliveries, overview, sessions, work_types
 
-__all__ = ["channels", "deliveries", "overview", "sessions"]
+__all__ = ["agents", "channels", "deliveries", "overview", "sessions", "work_types"]

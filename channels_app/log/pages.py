@@ -155,12 +155,13 @@ class Message:
         attachment = said.get("attachment")
         attached = attachment if isinstance(attachment, dict) else {}
         url, kind = _text(attached, "url"), _text(attached, "type")
+        is_picture = kind == AttachmentType.IMAGE
         return cls(
             kind="event of a session",
             subject="",
             title="",
             text=list(pieces(_text(said, "text"))),
-            image=Link(url, url) if url and kind == AttachmentType.IMAGE else None,
+            image=Link(url, url) if url and is_picture else None,
             actions=[Link(kind or "Attachment", url)]
             if url and kind != AttachmentType.IMAGE
             else [],

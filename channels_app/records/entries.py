@@ -67,6 +67,7 @@ class Entry:
     text: tuple[Piece, ...] = ()
     attachment: Link | None = None
     attachment_type: str = ""
+    href: str = ""  # where it may be opened; not where it was refused, as it may point inside
     problem: str = ""
     delivery: Delivery | None = None
     delivery_of: str = "Callback"
@@ -172,8 +173,8 @@ def _message(message: Message, place: Place, delivery: Delivery | None) -> Entry
     link = None
     if message.attachment_url:
         link = Link(message.attachment_name or message.attachment_url, message.attachment_url)
-    problem = ""
-    if message.state == MessageState.FAILED:
+    problem, is_refused = "", message.state == MessageState.FAILED
+    if is_refused:
         problem = f"Not processed: {message.reason or 'no reason was given'}"
     elif message.state == MessageState.ACCEPTED:
         problem = "Kept until the session has come up"
@@ -185,6 +186,7 @@ def _message(message: Message, place: Place, delivery: Delivery | None) -> Entry
         text=tuple(pieces(message.text)),
         attachment=link,
         attachment_type=message.attachment_type,
+        href=link.href if link and not is_refused else "",
         problem=problem,
         delivery=delivery,
     )

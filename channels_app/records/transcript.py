@@ -92,7 +92,7 @@ def _said(message: Message) -> list[str]:
 
 
 def _plain(line: str) -> str:
-    """Return one line that shows what it is: no breaks, no controls, nothing that turns it round."""
+    """Return one line that shows what it is: no breaks, no controls, nothing turned round."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", " ".join(line.splitlines()))
 
 

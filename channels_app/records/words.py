@@ -11,28 +11,22 @@ from channels_app.models import EndedBy, Event, EventKind, Session, SessionState
 def told(event: Event, session: Session, work_types: Mapping[str, str]) -> str:
     """Say what happened; ``work_types`` gives their names by ID, as they are now."""
     data = event.data
-    who = _text(data, "agentAlias")
-    match event.kind:
-        case EventKind.NEW_SESSION:
-            if data.get("status") == "FAILED":
-                return f"Did not come up: {_text(data, 'statusMessage') or 'no reason was given'}"
-            return "Came up"
-        case EventKind.AGENT_JOINED:
-            return f"{who or 'An agent'} joined"
-        case EventKind.SESSION_REROUTE:
-            code = _text(data, "worktypeId")
-            by = event.by or "An agent"
-            to = who or f"work type {work_types.get(code, code)}"
-            return f"{by} transferred it to {to}"
-        case EventKind.SESSION_END:
-            return ended(session, by=event.by)
-        case EventKind.MESSAGE_STATUS:
-            return f"Message not processed: {_text(data, 'statusMessage') or 'no reason was given'}"
-        case EventKind.OFFERED:
-            return f"Offered to {who} for {data.get('seconds')} s"
-        case EventKind.PASSED:
-            return f"{who} did not take it"
-    return str(EventKind(event.kind).label)
+    who, why = _text(data, "agentAlias"), _text(data, "statusMessage") or "no reason was given"
+    code = _text(data, "worktypeId")
+    said = {
+        EventKind.AGENT_JOINED: f"{who or 'An agent'} joined",
+        EventKind.SESSION_REROUTE: f"{event.by or 'An agent'} transferred it to "
+        + (who or f"work type {work_types.get(code, code)}"),
+        EventKind.SESSION_END: ended(session, by=event.by),
+        EventKind.MESSAGE_STATUS: f"Message not processed: {why}",
+        EventKind.OFFERED: f"Offered to {who} for {_text(data, 'seconds')} s",
+        EventKind.PASSED: f"{who} did not take it",
+        EventKind.NEW_SESSION: "Came up",
+    }
+    kind = EventKind(event.kind)
+    if kind == EventKind.NEW_SESSION and data.get("status") == "FAILED":
+        return f"Did not come up: {why}"
+    return said.get(kind) or str(kind.label)
 
 
 def ended(session: Session, *, by: str = "") -> str:

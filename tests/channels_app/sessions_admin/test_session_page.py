@@ -208,6 +208,7 @@ def test_a_message_that_was_not_processed_says_why(clock, begin, auditor):
     services.accept_message(session, Said(attachment_type="File", attachment_url=url))
     said = text(auditor, session)
     assert f"File: {url}" in said
+    assert f'href="{url}"' not in html(auditor, session)  # it may point inside the reader's house
     assert "Not processed: Attachment refused: its URL points inside a private network." in said
 
 
@@ -271,7 +272,7 @@ def long_talk(clock, begin, mara) -> Session:
 
 
 def earlier(page: str) -> str | None:
-    found = re.search(r'href="(\?[^"]*before=[^"]*)"[^>]*>‹ Earlier', page)
+    found = re.search(r'href="(\?[^"]*before=[^"]*)"[^>]*>\W*Earlier', page)
     return unescape(found[1]) if found else None
 
 
@@ -289,7 +290,7 @@ def test_a_long_session_is_read_in_pages_newest_first(long_talk, auditor):
     assert sorted(seen) == list(range(1000))
     assert pages == 6  # 1000 messages, two callbacks and an offer or so
     assert "Mara joined" in page
-    assert "Newest ›" in page
+    assert "Newest" in page
 
 
 def test_entries_of_one_moment_are_neither_lost_nor_shown_twice(clock, begin, auditor):
