@@ -109,6 +109,9 @@ class SessionAdmin(ConsolePages):
         }
         return self._render(request, tenant, "change_form.html", context)
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        raise Http404("A session's history is its page.")
+
     @method_decorator(require_GET)
     def transcript_view(self, request: HttpRequest, object_id: str, form: Form) -> HttpResponseBase:
         tenant = self._tenant(request)

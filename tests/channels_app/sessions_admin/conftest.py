@@ -64,12 +64,12 @@ def make_agent(make_user: Callable[..., User], billing, outages) -> Callable[...
 
 
 @pytest.fixture
-def mara(make_agent) -> Agent:
+def mara(make_agent: Callable[..., Agent]) -> Agent:
     return make_agent("Mara")
 
 
 @pytest.fixture
-def ines(make_agent) -> Agent:
+def ines(make_agent: Callable[..., Agent]) -> Agent:
     return make_agent("Ines")
 
 
