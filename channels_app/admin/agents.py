@@ -50,11 +50,11 @@ class AgentForm(forms.ModelForm[Agent]):
 @admin.register(Agent)
 class AgentAdmin(TenantAdmin[Agent]):
     form = AgentForm
-    list_display = ("alias", "person", "presence_shown", "load_shown", "skills")
+    list_display = ("first_name", "person", "presence_shown", "load_shown", "skills")
     list_filter = ("presence",)
     search_fields = ("alias", "user__username")
     search_help_text = "First name or user name"
-    sortable_by = ("alias",)
+    sortable_by = ()
     list_per_page = 50
     actions = None
     change_list_template = "admin/channels_app/agent/change_list.html"
@@ -71,6 +71,10 @@ class AgentAdmin(TenantAdmin[Agent]):
         )
 
     # --- the list ---------------------------------------------------------------------------------
+
+    @admin.display(description="first name")
+    def first_name(self, agent: Agent) -> str:
+        return agent.alias
 
     @admin.display(description="user")
     def person(self, agent: Agent) -> str | SafeString:

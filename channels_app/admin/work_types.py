@@ -1,6 +1,7 @@
 """The work types' pages."""
 
 from collections import defaultdict
+from datetime import time
 from itertools import pairwise
 from typing import Any
 
@@ -50,19 +51,29 @@ class WorkTypeForm(forms.ModelForm[WorkType]):
         return excluded | {"is_default"}
 
 
-class TimeOfDay(forms.TimeInput):
-    input_type = "time"
+class TimeOfDay(forms.TimeField):
+    """A time on a clock of 24 hours, whatever the browser's language; 24:00 is 00:00."""
 
-    def __init__(self) -> None:
-        super().__init__(format="%H:%M")
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"inputmode": "numeric", "placeholder": "08:00", "size": 6, "autocomplete": "off"}
+        super().__init__(
+            input_formats=["%H:%M"],
+            widget=forms.TimeInput(attrs, format="%H:%M"),
+            error_messages={"invalid": "Enter a time such as 08:00."},
+            **kwargs,
+        )
+
+    def to_python(self, value: Any) -> time | None:
+        return super().to_python("00:00" if str(value).strip() == "24:00" else value)
 
 
 class HoursForm(forms.ModelForm[OpeningHours]):
+    opens = TimeOfDay(label="From")
+    closes = TimeOfDay(label="To")
+
     class Meta:
         model = OpeningHours
         fields = ["weekday", "opens", "closes"]
-        labels = {"opens": "From", "closes": "To"}
-        widgets = {"opens": TimeOfDay, "closes": TimeOfDay}
 
 
 class WeekOfHours(BaseInlineFormSet[OpeningHours, WorkType, HoursForm]):

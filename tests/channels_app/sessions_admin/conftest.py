@@ -56,7 +56,7 @@ def make_agent(make_user: Callable[..., User], billing, outages) -> Callable[...
 
     def make(alias: str, *skills: WorkType, **fields: Any) -> Agent:
         user = fields.pop("user", None) or make_user("Agent", username=alias.lower())
-        agent = Agent.objects.create(tenant=user.tenant, user=user, alias=alias, **fields)
+        agent = Agent.objects.create(tenant=billing.tenant, user=user, alias=alias, **fields)
         agent.work_types.set(skills or (billing, outages))
         return agent
 

@@ -51,7 +51,7 @@ def test_a_line_says_when_who_what_and_how_long(auditor, begin, mara, clock):
     session = services.join(session, agent=mara)
     clock.shift(100)
     line = f"{session.pk} 12:00:00 Ana Ruiz Billing Callbacks Mara active"
-    assert f"{line} waited 41 s lasted 2 min 21 s" in text(auditor).replace(" seconds", " s")
+    assert f"{line} waited 41 s open for 2 min 21 s" in text(auditor).replace(" seconds", " s")
     services.end_by_agent(session, agent=mara)
     clock.shift(3600)
     assert "ended by an agent waited 41 seconds lasted 2 min 21 s" in text(auditor)

@@ -101,7 +101,7 @@ def test_hours_are_taken_away(admin, billing):
         ([("00:00", "00:00"), ("08:00", "09:00")], "00:00 to 24:00 and 08:00 to 09:00 overlap."),
         ([("12:00", "08:00")], "It must close after it opens."),
         ([("08:00", "08:00")], "It must close after it opens."),
-        ([("25:00", "26:00")], "Enter a valid time."),
+        ([("25:00", "26:00")], "Enter a time such as 08:00."),
     ],
 )
 def test_hours_that_make_no_sense_are_refused_in_words(admin, billing, spans, words):
@@ -110,6 +110,11 @@ def test_hours_that_make_no_sense_are_refused_in_words(admin, billing, spans, wo
     assert words in text(response)
     assert not billing.hours.exists()
     assert actions() == []
+
+
+def test_the_end_of_the_day_may_be_written_as_24_00(admin, billing):
+    admin.post(page_of(billing), fields((MON, "20:00", "24:00")))
+    assert billing.hours.get().closes == time(0)
 
 
 def test_an_overlap_with_a_span_that_goes_is_none(admin, billing):
