@@ -55,6 +55,7 @@ SECTIONS = (
             Page("All sessions", "channels_app_session"),
             Page("Work types", "channels_app_worktype"),
             Page("Agents", "channels_app_agent"),
+            Page("Events from vendors", "channels_app_inboundevent"),
         ),
     ),
     Section(

@@ -774,6 +774,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state", "pending")), fields=["id"], name="inbound_pending"
             ),
         ),
+        migrations.AddIndex(
+            model_name="inboundevent",
+            index=models.Index(
+                condition=models.Q(("state", "unknown")), fields=["id"], name="inbound_unknown"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="inboundevent",
             constraint=models.UniqueConstraint(fields=("channel", "event_id"), name="inbound_once"),

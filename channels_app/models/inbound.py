@@ -49,6 +49,8 @@ class InboundEvent(models.Model):
         indexes = [
             # Read by whoever carries them out.
             models.Index(name="inbound_pending", fields=["id"], condition=Q(state="pending")),
+            # Read by the list of what was not understood, newest first.
+            models.Index(name="inbound_unknown", fields=["id"], condition=Q(state="unknown")),
         ]
 
     def __str__(self) -> str:

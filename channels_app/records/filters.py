@@ -130,7 +130,7 @@ class SessionForm(SpanForm):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"invalid_choice": "“%(value)s” is not a state."},
     )
-    who = forms.CharField(label="Contact or session ID", required=False, max_length=254)
+    who = forms.CharField(label="Contact or ID", required=False, max_length=254)
     work_type = forms.ModelChoiceField(
         WorkType.objects.none(),
         required=False,
