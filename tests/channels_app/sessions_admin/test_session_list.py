@@ -299,7 +299,8 @@ def test_each_filter_is_served_by_an_index_without_sorting_the_rest(
     assert not re.search(
         r"(?i)Seq Scan on channels_app_session\b|SCAN channels_app_session\n", plan
     )
-    if len(indexes) == 1 and query.count("state=") < 2:
+    # Of two filters PostgreSQL may take the few rows that both indexes have, and sort those.
+    if len(indexes) == 1 and not re.search("&(state|channel)=", query):
         assert not re.search(r"(?<!Incremental )Sort  \(|TEMP B-TREE FOR ORDER BY", plan), plan
 
 
