@@ -6,8 +6,8 @@ from django.urls import NoReverseMatch, reverse
 from channels_app.log.filters import NOTIFICATION
 from channels_app.log.words import Clock
 from channels_app.models import Delivery, Session
+from channels_app.models.session import ORIGIN as SESSION
 from channels_app.operations import REPLAY
-from channels_app.sessions.events import ORIGIN as SESSION
 from project.access.models import AuditEntry
 
 

@@ -26,10 +26,10 @@ from channels_app.models import (
     MessageState,
     Session,
 )
+from channels_app.models.session import ORIGIN
 from channels_app.operations import REPLAY
 from channels_app.payload import Piece, pieces
 from channels_app.records.words import told
-from channels_app.sessions.events import ORIGIN
 
 PAGE = 200
 M = TypeVar("M", bound=Model)

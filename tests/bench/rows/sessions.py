@@ -63,9 +63,9 @@ def measure(scale: float) -> list[Result]:
         server, seats = _world(hub, f"{receiver.url}alvaria")
         with ThreadPoolExecutor(4 * AGENTS) as pool:
             work: list[Callable[[], None]] = [
-                *(lambda seat=seat: seat.look(clocks, over) for seat in seats),  # type: ignore[misc]
-                *(lambda seat=seat: seat.reply(clocks, over) for seat in seats),  # type: ignore[misc]
-                *(lambda some=some: server.talk(some, clocks, over) for some in server.shares()),  # type: ignore[misc]
+                *(lambda seat=seat: seat.look(clocks, over) for seat in seats),
+                *(lambda seat=seat: seat.reply(clocks, over) for seat in seats),
+                *(lambda some=some: server.talk(some, clocks, over) for some in server.shares()),
             ]
             running = [pool.submit(each) for each in work]
             time.sleep(max(SECONDS * scale, SHORTEST))
