@@ -5,7 +5,7 @@ The link is all the authority that there is: no login, no session, no cookie.
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 from uuid import uuid4
@@ -70,23 +70,20 @@ def _draw(
     contact: str,
     *,
     before: int | None = None,
-    typed: str = "",
-    problem: str = "",
+    tried: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Draw the page; ``typed`` is what was not sent, and ``problem`` says why."""
+    """Draw the page; ``tried`` is what was not sent: ``typed``, ``token`` and ``problem``."""
     shown = Window(channel, contact)
-    context = _page(shown, before) | {
-        "tenant": channel.tenant,
-        "typed": typed,
-        "problem": problem,
-    }
+    context = _page(shown, before) | {"tenant": channel.tenant}
     if before is not None:
         context["unread"] = in_words(shown.unread())
     else:
-        context["cursor"] = Cursor().past(context["messages"], timezone.now())
-        if typed or is_answered(channel, contact):
-            context |= {"token": _new_token(), "limit": TEXT_MAX}
+        # What stands above this page is not new, however short a time ago it came.
+        begin = Cursor((context["earlier"] or 1) - 1)
+        context["cursor"] = begin.past(context["messages"], timezone.now())
+        if tried or is_answered(channel, contact):
+            context |= {"token": uuid4().hex, "limit": TEXT_MAX, **(tried or {})}
     return render(request, "chat/window.html", context, status=status)
 
 
@@ -126,12 +123,15 @@ def say(request: HttpRequest, channel: Channel, contact: str) -> HttpResponse:
         return HttpResponseRedirect(f"./?{query}" if query else "./")
     if _is_from_elsewhere(request):
         return HttpResponse(status=403)
-    typed = request.POST.get("text", "")
-    problem, status = _taken(channel, contact, typed, request.POST.get("token", ""))
+    typed, token = request.POST.get("text", ""), request.POST.get("token") or uuid4().hex
+    problem, status = _taken(channel, contact, typed, token)
     if request.headers.get("Accept") == "application/json":
-        return JsonResponse({"problem": problem, "token": _new_token()}, status=status)
+        # What was refused keeps its token: it may be a repeat of what was taken.
+        told = {"problem": problem, "token": token if problem else uuid4().hex}
+        return JsonResponse(told, status=status)
     if problem:
-        return _draw(request, channel, contact, typed=typed, problem=problem, status=status)
+        tried = {"typed": typed, "token": token, "problem": problem}
+        return _draw(request, channel, contact, tried=tried, status=status)
     return HttpResponseRedirect("./#say")
 
 
@@ -148,10 +148,6 @@ def _taken(channel: Channel, contact: str, typed: str, token: str) -> tuple[str,
     except NobodyAnswers as error:
         return str(error), 409
     return "", 200
-
-
-def _new_token() -> str:
-    return uuid4().hex
 
 
 @csrf_exempt  # as above

@@ -96,9 +96,21 @@ def test_the_script_gets_an_answer_that_it_can_read_and_the_next_token(write):
     assert told.status_code == 200
     assert told.json()["problem"] == ""
     assert len(told.json()["token"]) == 32
-    refused = write("", headers={"Accept": "application/json"})
+    refused = write("", token="t", headers={"Accept": "application/json"})
     assert refused.status_code == 400
-    assert refused.json()["problem"] == "Write something first."
+    assert refused.json() == {"problem": "Write something first.", "token": "t"}
+
+
+def test_what_was_refused_keeps_its_token(write):
+    assert 'name="token" value="t&quot;"' in body(write("y" * (TEXT_MAX + 1), token='t"'))
+
+
+def test_a_form_without_a_token_is_taken_and_refused_like_others(visit):
+    refused = visit("say", method="post", data={"text": ""})
+    assert re.search(r'name="token" value="\w{32}"', body(refused))
+    for _ in range(2):
+        assert visit("say", method="post", data={"text": "hello"}).status_code == 302
+    assert texts() == ["hello", "hello"]
 
 
 def test_every_page_has_a_token_of_its_own(visit):

@@ -258,6 +258,16 @@ def test_what_is_long_settled_is_not_remembered_one_by_one(channel, visit):
     assert cursor(visit()) == f"new?after={old[-1].pk}&also={recent.pk}"
 
 
+def test_what_stands_above_a_page_of_the_last_seconds_is_not_new(channel, visit):
+    now = datetime.now(UTC)
+    ids = [say(channel, f"message {number}", sent_at=now).pk for number in range(60)]
+    page = visit()
+    assert shown(page) == ids[10:]
+    assert visit(cursor(page)).status_code == 204
+    fresh = say(channel, "fresh")
+    assert shown(visit(cursor(page))) == [fresh.pk]
+
+
 def test_a_burst_comes_in_portions_and_whole(channel, visit):
     page = visit()
     ids = fill(channel, 250, unread=250)
