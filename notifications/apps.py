@@ -6,7 +6,10 @@ class NotificationsConfig(AppConfig):
     verbose_name = "Notifications"
 
     def ready(self) -> None:
-        from notifications import signals  # noqa: F401 - connects what the lower floor tells us
+        from notifications import (
+            canned_replies,  # noqa: F401 - tells the console what to answer
+            signals,  # noqa: F401 - connects what the lower floor tells us
+        )
         from notifications.people import (
             contacts,  # noqa: F401 - tells sessions who writes
             logins,  # noqa: F401 - tells the log who had a login

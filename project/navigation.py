@@ -7,6 +7,8 @@ from django.urls import NoReverseMatch, reverse
 
 from project.access.models import User
 
+LIST = "changelist"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -17,7 +19,7 @@ class Page:
 
     label: str
     model: str
-    verb: str = "changelist"
+    verb: str = LIST
     permission: str = ""
     also: str = ""
     url: str = ""
@@ -103,7 +105,13 @@ def _url(page: Page) -> str:
 
 
 def _shows(page: Page, here: str) -> bool:
-    compose = f"{COMPOSE.model}_{COMPOSE.verb}"
-    if page.verb == COMPOSE.verb or here == compose:
-        return here == f"{page.model}_{page.verb}"
+    """A page beside a list is shown by its own URL name; all other names are the list's."""
+    if page.verb != LIST:
+        return _is_beside(page, here)
+    if any(_is_beside(other, here) for section in SECTIONS for other in section.pages):
+        return False
     return here.startswith((f"{page.model}_", page.also or f"{page.model}_"))
+
+
+def _is_beside(page: Page, here: str) -> bool:
+    return page.verb != LIST and here == f"{page.model}_{page.verb}"

@@ -192,11 +192,24 @@ def _process(session: Session, message: Message) -> None:
         )
 
 
-def say(session: Session, said: Said, *, agent: Agent) -> Message:
-    """Tell the contact something, as the agent who has the session. Raises NotPossible."""
+def say(session: Session, said: Said, *, agent: Agent, public_id: UUID | None = None) -> Message:
+    """Tell the contact something, as the agent who has the session. Raises NotPossible.
+
+    A repeated ``public_id`` returns the first message and tells nothing.
+    """
     with transaction.atomic():
-        session = _in_hand(session, agent)
-        return _tell(session, said, Author.AGENT, agent.alias, agent)
+        session = locked(session.pk)
+        if known := said_before(session, public_id):
+            return known
+        _must_have(session, agent)
+        return _tell(session, said, Author.AGENT, agent.alias, agent, public_id=public_id)
+
+
+def said_before(session: Session, public_id: UUID | None) -> Message | None:
+    """Return the message that went out under this id already; the session's row is locked."""
+    if public_id is None:
+        return None
+    return Message.objects.of_session(session).filter(public_id=public_id).first()
 
 
 def say_by_itself(session: Session, said: Said) -> Message:
@@ -208,9 +221,22 @@ def say_by_itself(session: Session, said: Said) -> Message:
         return _tell(session, said, Author.SYSTEM, session.tenant.name, None)
 
 
-def _tell(session: Session, said: Said, author: Author, name: str, agent: Agent | None) -> Message:
+def _tell(
+    session: Session,
+    said: Said,
+    author: Author,
+    name: str,
+    agent: Agent | None,
+    *,
+    public_id: UUID | None = None,
+) -> Message:
     message = Message(
-        session=session, author=author, author_name=name, agent=agent, **said.as_fields()
+        session=session,
+        public_id=public_id or uuid4(),
+        author=author,
+        author_name=name,
+        agent=agent,
+        **said.as_fields(),
     )
     message.event = emit(session, EventKind.MESSAGE, by=name if agent else "", message=message)
     message.save(force_insert=True)
@@ -293,11 +319,15 @@ def end_by_agent(session: Session, *, agent: Agent) -> Session:
 
 def _in_hand(session: Session, agent: Agent) -> Session:
     session = locked(session.pk)
+    _must_have(session, agent)
+    return session
+
+
+def _must_have(session: Session, agent: Agent) -> None:
     if session.state in CLOSED:
         raise NotPossible("The session has ended.")
     if session.state != SessionState.ACTIVE or session.agent_id != agent.pk:
         raise NotPossible("The session is not yours any more.")
-    return session
 
 
 # --- ended --------------------------------------------------------------------------------------

@@ -1,0 +1,122 @@
+"""Putting the console's parts together, for the whole page and for what has changed."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from channels_app.console.contact import contact_of
+from channels_app.console.lines import Line, Lists, lists_of
+from channels_app.console.standing import Standing, standing_of
+from channels_app.console.talk import said_before, talk
+from channels_app.models import Agent, Session
+from channels_app.sessions.files import LARGEST
+from channels_app.sessions.routing import route
+
+HERE = "admin/channels_app/session/console"
+LIVE = "X-Console"  # asked by a page that is live, which gets what has changed
+
+
+def look(agent: Agent, shown: UUID | None) -> Standing:
+    """See how things stand, after moving on what is due. Raises Http404 for no session here."""
+    standing = standing_of(agent, shown)
+    now = timezone.now()
+    if standing.needs_routing(now) and route(agent.tenant, now):
+        standing = standing_of(agent, shown)
+    if shown and standing.opened is None:
+        raise Http404("There is no such session here.")
+    return standing
+
+
+def whole_page(request: HttpRequest, standing: Standing) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": "Console",
+        "token": uuid4(),
+        "largest": LARGEST,
+        **_parts(request, standing),
+    }
+    return _render(request, standing.agent, "page.html", context)
+
+
+def parts(
+    request: HttpRequest,
+    standing: Standing,
+    *,
+    since: int = 0,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """Draw what a live page shows, messages only from the id ``since`` on."""
+    context = {**_parts(request, standing, since=since), "problem": problem}
+    return _render(request, standing.agent, "parts.html", context, status=status)
+
+
+def no_agent(request: HttpRequest) -> HttpResponse:
+    context = {**admin.site.each_context(request), "title": "Console"}
+    return render(request, f"{HERE}/no_agent.html", context)
+
+
+def _render(
+    request: HttpRequest, agent: Agent, name: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    with timezone.override(agent.tenant.zone):
+        return render(request, f"{HERE}/{name}", context, status=status)
+
+
+def _parts(request: HttpRequest, standing: Standing, *, since: int = 0) -> dict[str, Any]:
+    lists = lists_of(standing)
+    context: dict[str, Any] = {
+        "agent": standing.agent,
+        "standing": standing,
+        "lists": lists,
+        "now": timezone.now(),
+        "since": since,
+    }
+    row = standing.opened
+    if row is None:
+        return context | {"next": _next(lists, None)}
+    related = ("channel", "work_type", "agent", "tenant", "offered_to")
+    session = Session.objects.select_related(*related).get(pk=row.pk)
+    context |= {
+        "session": session,
+        "is_mine": row in standing.mine,
+        "may_join": standing.may_join(row),
+        "next": _next(lists, session),
+        "may_log": request.user.has_perm("channels_app.view_delivery"),
+    }
+    if standing.may_read:
+        context |= {
+            "talk": talk(session, since=since),
+            "before": [] if since else said_before(session),
+            "contact": contact_of(session),
+        }
+        if request.user.has_perm("channels_app.view_session"):
+            context["session_page"] = reverse(
+                "admin:channels_app_session_change", args=[session.pk]
+            )
+    return context
+
+
+def _next(lists: Lists, shown: Session | None) -> Line | None:
+    """What to go on with: what waits for an answer in hand, else who waits longest."""
+    unread = [line for line in lists.yours if line.unread]
+    others = [line for line in [*unread, *lists.waiting] if not shown or line.session != shown]
+    return others[0] if others else None
+
+
+def answer(
+    request: HttpRequest, agent: Agent, shown: UUID | None, problem: str = ""
+) -> HttpResponse:
+    """Answer a deed: a live page gets what changed by it, another is led back."""
+    if request.headers.get(LIVE):
+        status = 409 if problem else 200
+        return parts(request, look(agent, shown), problem=problem, status=status)
+    if problem:
+        messages.warning(request, problem)
+    where = reverse("admin:channels_app_session_console")
+    return redirect(f"{where}?session={shown}" if shown else where)

@@ -1,0 +1,65 @@
+"""Who sits at the console, and to whom they may hand a session on."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import Permission
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, Q
+from django.http import HttpRequest
+
+from channels_app.models import Agent, WorkType
+from channels_app.sessions.routing import GONE_AFTER
+from project.access.current import tenant_of
+from project.access.models import User
+
+ANSWER = "answer_session"
+
+
+def agent_of(request: HttpRequest) -> Agent | None:
+    """Return the signed-in person as an agent of the tenant they work in; None: they are none.
+
+    Raises PermissionDenied for whoever may not answer. The right is asked for along with the
+    agent, as this happens each half second; `has_perm` would be two queries more.
+    """
+    user = request.user
+    if not isinstance(user, User):
+        raise PermissionDenied("Sign in first.")
+    may = Permission.objects.filter(
+        Q(user=user) | Q(group__user=user),
+        codename=ANSWER,
+        content_type__app_label="channels_app",
+    )
+    agents = Agent.objects.select_related("tenant").annotate(may_answer=Exists(may))
+    agent = agents.filter(user=user, tenant=user.tenant_id or tenant_of(request)).first()
+    granted = agent is not None and agent.may_answer  # type: ignore[attr-defined]
+    if not granted and not user.has_perm(f"channels_app.{ANSWER}"):
+        raise PermissionDenied
+    return agent
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    agent: Agent
+    load: int
+    is_here: bool  # their console is open
+
+
+def colleagues_of(agent: Agent, now: datetime) -> list[Colleague]:
+    """Return who else is available; those whose console is open and who have room come first."""
+    others = Agent.objects.of(agent.tenant).available().with_load().exclude(pk=agent.pk)
+    found = [
+        Colleague(
+            other,
+            other.load,  # type: ignore[attr-defined]
+            other.seen_at is not None and other.seen_at > now - GONE_AFTER,
+        )
+        for other in others
+    ]
+    return sorted(found, key=lambda one: (not one.is_here, one.load >= one.agent.capacity))
+
+
+def open_work_types(agent: Agent, now: datetime) -> list[WorkType]:
+    """Return the tenant's work types whose agents are at work now."""
+    rows = WorkType.objects.of(agent.tenant).active().select_related("tenant")
+    return [row for row in rows.prefetch_related("hours") if row.is_open(now)]

@@ -1,0 +1,34 @@
+"""Agents say whether they take sessions, and their open console says that they are there."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from channels_app.models import Agent, Presence, Session
+from channels_app.sessions.routing import route
+
+# A console looks each half second; so much writing would say no more.
+SEEN_EVERY = timedelta(seconds=5)
+
+
+def set_presence(agent: Agent, presence: Presence) -> None:
+    """Let an agent take sessions, or no more. What was offered to one who leaves moves on."""
+    now = timezone.now()
+    agent.presence = presence
+    agent.save(update_fields=["presence"])
+    if presence == Presence.AVAILABLE:
+        seen(agent, now)
+    else:
+        Session.objects.waiting().filter(offered_to=agent).update(offered_until=now)
+    route(agent.tenant, now)
+
+
+def seen(agent: Agent, now: datetime) -> None:
+    """Note that the agent's console is open: only who is there is asked."""
+    if agent.seen_at is not None and agent.seen_at > now - SEEN_EVERY:
+        return
+    # Several windows of one person write once.
+    stale = Q(seen_at=None) | Q(seen_at__lte=now - SEEN_EVERY)
+    Agent.objects.filter(stale, pk=agent.pk).update(seen_at=now)
+    agent.seen_at = now
