@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
+from urllib.parse import unquote
 from uuid import UUID
 
 from channels_app.chat_window import Bubble
@@ -82,7 +83,7 @@ class Utterance:
 
 def _name_in(url: str) -> str:
     """The last part of a URL's path, as a file's name."""
-    return url.partition("?")[0].rpartition("/")[2][:80]
+    return unquote(url.partition("?")[0].rpartition("/")[2])[:80]
 
 
 @dataclass(frozen=True, slots=True)

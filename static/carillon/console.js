@@ -25,7 +25,8 @@
   let skew = Date.parse(root.dataset.now) - Date.now(); // of the server's clock against ours
   let misses = 0;
   let looking = false;
-  let turn = 0; // counts what the agent asked for: a look from before it is void
+  let turn = 0; // counts where the agent asked to go: an older request's answer leads nowhere
+  let epoch = 0; // counts what was done: a look that began before it ended shows the past
   let pinned = true; // at the newest message: stay there
 
   const now = () => Date.now() + skew;
@@ -42,7 +43,7 @@
     } else drawn.set(part.dataset.part, part.innerHTML);
   }
 
-  function take(html, { jump = false } = {}) {
+  function take(html, { jump = false, push = jump } = {}) {
     const answer = new DOMParser().parseFromString(html, "text/html").getElementById("answer");
     if (!answer) throw new Error("not an answer of the console");
     const moved = answer.dataset.session !== session;
@@ -70,7 +71,7 @@
     root.dataset.session = byId("deed-session").value = session;
     if (key && !focused.isConnected) refocus(place, key);
     if (moved) {
-      history[jump ? "pushState" : "replaceState"](null, "", urlOf(session));
+      history[push ? "pushState" : "replaceState"](null, "", urlOf(session));
       show(session ? "talk" : "queue");
       bringDraft();
       showWaitingReplies();
@@ -157,12 +158,12 @@
   async function look() {
     if (looking) return;
     looking = true;
-    const asked = turn;
+    const asked = epoch;
     try {
       const query = new URLSearchParams({ session, version, since: since(), read: seenUpTo() });
       const answer = await ask(`${root.dataset.live}?${query}`);
       const html = answer.status === 200 ? await answer.text() : "";
-      if (asked === turn) {
+      if (asked === epoch) {
         judge(answer);
         if (html) take(html);
       }
@@ -213,14 +214,19 @@
   byId("console-problem-close").addEventListener("click", () => complain(""));
 
   // --- what the agent does ----------------------------------------------------------------------
-  async function open(uuid) {
+  function done(html, how = { jump: true }) {
+    epoch += 1;
+    return take(html, how);
+  }
+
+  async function open(uuid, how = { jump: true }) {
     turn += 1;
     const asked = turn;
     complain("");
     try {
       const answer = await ask(`${root.dataset.live}?${new URLSearchParams({ session: uuid })}`);
       if (asked !== turn) return;
-      if (answer.status === 200) take(await answer.text(), { jump: true });
+      if (answer.status === 200) done(await answer.text(), how);
       else if (answer.status === 404) location.assign(root.dataset.page);
       else judge(answer);
     } catch {
@@ -241,7 +247,7 @@
     try {
       const answer = await ask(button.formAction, { method: "POST", body });
       if (asked !== turn) return;
-      if (answer.status === 200 || answer.status === 409) complain(take(await answer.text(), { jump: true }));
+      if (answer.status === 200 || answer.status === 409) complain(done(await answer.text()));
       else complain(answer.status === 403 ? "Not done: reload the page, and do it again." : "Not done: try again.");
     } catch {
       complain("Not connected: nothing is known to be done. Look, and try again.");
@@ -260,7 +266,9 @@
     const earlier = event.target.closest("[data-earlier]");
     if (earlier) loadEarlier(earlier);
   });
-  addEventListener("popstate", () => open(new URLSearchParams(location.search).get("session") ?? ""));
+  addEventListener("popstate", () => {
+    open(new URLSearchParams(location.search).get("session") ?? "", { jump: true, push: false });
+  });
 
   async function loadEarlier(button) {
     button.disabled = true;
@@ -457,7 +465,7 @@
         });
         if (answer.status === 200 || answer.status === 409) {
           const html = await answer.text();
-          if (item.session === session) { turn += 1; return take(html); }
+          if (item.session === session) return done(html, { jump: false });
           const parsed = new DOMParser().parseFromString(html, "text/html");
           return parsed.getElementById("answer")?.dataset.problem ?? "";
         }
@@ -469,7 +477,7 @@
       } catch {
         tell("Not connected, trying again", "expired");
       }
-      if (tried === TRIES) return "Not sent: no connection. Your text is below again.";
+      if (tried === TRIES) return "Not sent: the server can’t be reached. Your text is below again.";
       await new Promise((done) => setTimeout(done, 1000 * tried));
     }
   }
@@ -548,7 +556,7 @@
   }
 
   function insert(option) {
-    draft.blanks = option.dataset.blanks ? option.dataset.blanks.split("\n") : [];
+    draft.blanks = option.dataset.blanks ? option.dataset.blanks.split(" ") : [];
     box.value = option.dataset.text;
     draft.token = newToken();
     keepDraft();
@@ -639,7 +647,7 @@
       node.parentElement.classList.toggle("is-long-wait", ms > 120000);
     }
     for (const node of root.querySelectorAll("[data-left]")) {
-      write(node, ` · ${Math.max(0, Math.ceil((Date.parse(node.dataset.left) - now()) / 1000))} s left`);
+      write(node, `· ${Math.max(0, Math.ceil((Date.parse(node.dataset.left) - now()) / 1000))} s left`);
     }
     for (const node of root.querySelectorAll("[data-until]")) {
       const ms = Date.parse(node.dataset.until) - now();

@@ -1,0 +1,116 @@
+"""Offers go to whoever is available and has the console open; nobody else is asked."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from channels_app.models import Agent, Event, EventKind, Presence, Session
+from channels_app.sessions.agents import SEEN_EVERY
+from channels_app.sessions.routing import GONE_AFTER
+from tests.support.console import part
+
+pytestmark = pytest.mark.django_db
+
+
+def offered_to(session: Session) -> Agent | None:
+    session.refresh_from_db()
+    return session.offered_to
+
+
+def ago(desk, span: timedelta) -> None:
+    Agent.objects.filter(pk=desk.agent.pk).update(seen_at=timezone.now() - span)
+
+
+def test_becoming_available_brings_what_waits(sit, write):
+    desk, session = sit("Mara", presence=Presence.AWAY), write()
+    desk.page()
+    assert offered_to(session) is None
+    answer = desk.do("presence", presence="available")
+    assert "You are available · 0 of 4" in part(answer, "me")
+    assert "Offered to you" in part(answer, "waiting")
+    assert offered_to(session) == desk.agent
+
+
+def test_opening_the_console_brings_what_waits(mara, write):
+    session = write()
+    assert offered_to(session) is None  # she is available, but her console was never open
+    mara.page()
+    assert offered_to(session) == mara.agent
+
+
+def test_going_away_hands_offers_to_the_next(sit, write):
+    mara, ines = sit("Mara"), sit("Ines")
+    mara.page()
+    session = write()
+    ines.page()
+    assert offered_to(session) == mara.agent
+    answer = mara.do("presence", presence="away")
+    assert "You are away" in part(answer, "me")
+    assert offered_to(session) == ines.agent
+    assert Event.objects.get(kind=EventKind.PASSED).data == {"agentAlias": "Mara"}
+
+
+def test_going_away_keeps_what_is_in_hand(mara, write):
+    session = mara.has(write())
+    answer = mara.do("presence", presence="away")
+    assert "You are away · 1 of 4 in hand" in part(answer, "me")
+    session.refresh_from_db()
+    assert session.agent == mara.agent
+
+
+def test_a_look_hands_a_lapsed_offer_on(sit, write):
+    mara, ines = sit("Mara"), sit("Ines")
+    mara.page()
+    session = write()
+    ines.page()
+    Session.objects.filter(pk=session.pk).update(offered_until=timezone.now())
+    ines.live()
+    assert offered_to(session) == ines.agent
+
+
+def test_a_look_takes_what_nobody_was_there_for(mara, write):
+    mara.page()
+    ago(mara, GONE_AFTER)
+    session = write()
+    assert offered_to(session) is None
+    mara.live()
+    assert offered_to(session) == mara.agent
+
+
+def test_a_full_agent_is_offered_nothing_more(sit, write):
+    mara = sit("Mara", capacity=1)
+    mara.has(write())
+    session = write("Chidi Obi")
+    mara.live()
+    assert offered_to(session) is None
+
+
+def test_being_there_is_written_once_in_a_while(mara):
+    mara.page()
+    ago(mara, SEEN_EVERY / 2)
+    before = Agent.objects.get(pk=mara.agent.pk).seen_at
+    mara.live()
+    assert Agent.objects.get(pk=mara.agent.pk).seen_at == before
+    ago(mara, SEEN_EVERY)
+    mara.live()
+    just_now = timezone.now() - timedelta(seconds=2)
+    assert Agent.objects.filter(pk=mara.agent.pk, seen_at__gt=just_now).exists()
+
+
+def test_an_unknown_presence_changes_nothing(mara):
+    assert mara.do("presence", presence="asleep").status_code == 400
+    assert Agent.objects.get(pk=mara.agent.pk).presence == Presence.AVAILABLE
+
+
+def test_without_script_a_deed_leads_back_to_the_page(mara, write):
+    session = write()
+    response = mara.client.post(f"/admin/channels_app/session/console/{session.public_id}/join/")
+    assert response.status_code == 302
+    assert response.url.endswith(f"/console/?session={session.public_id}")
+    refused = mara.client.post(
+        f"/admin/channels_app/session/console/{session.public_id}/transfer/",
+        {"to": "agent-99"},
+        follow=True,
+    )
+    assert "Choose somebody who is available." in refused.content.decode()
