@@ -40,32 +40,23 @@ def whole_page(request: HttpRequest, standing: Standing) -> HttpResponse:
         "largest": LARGEST,
         **_parts(request, standing),
     }
-    return _render(request, standing.agent, "page.html", context)
+    return render(request, f"{HERE}/page.html", context)
 
 
 def parts(
-    request: HttpRequest,
-    standing: Standing,
-    *,
-    since: int = 0,
-    problem: str = "",
-    status: int = 200,
+    request: HttpRequest, standing: Standing, *, since: int = 0, problem: str = ""
 ) -> HttpResponse:
-    """Draw what a live page shows, messages only from the id ``since`` on."""
+    """Draw what a live page shows, messages only from the id ``since`` on.
+
+    ``problem`` says why a deed was not done.
+    """
     context = {**_parts(request, standing, since=since), "problem": problem}
-    return _render(request, standing.agent, "parts.html", context, status=status)
+    return render(request, f"{HERE}/parts.html", context)
 
 
 def no_agent(request: HttpRequest) -> HttpResponse:
     context = {**admin.site.each_context(request), "title": "Console"}
     return render(request, f"{HERE}/no_agent.html", context)
-
-
-def _render(
-    request: HttpRequest, agent: Agent, name: str, context: dict[str, Any], status: int = 200
-) -> HttpResponse:
-    with timezone.override(agent.tenant.zone):
-        return render(request, f"{HERE}/{name}", context, status=status)
 
 
 def _parts(request: HttpRequest, standing: Standing, *, since: int = 0) -> dict[str, Any]:
@@ -114,8 +105,7 @@ def answer(
 ) -> HttpResponse:
     """Answer a deed: a live page gets what changed by it, another is led back."""
     if request.headers.get(LIVE):
-        status = 409 if problem else 200
-        return parts(request, look(agent, shown), problem=problem, status=status)
+        return parts(request, look(agent, shown), problem=problem)
     if problem:
         messages.warning(request, problem)
     where = reverse("admin:channels_app_session_console")

@@ -30,11 +30,13 @@ def agent_of(request: HttpRequest) -> Agent | None:
         codename=ANSWER,
         content_type__app_label="channels_app",
     )
-    agents = Agent.objects.select_related("tenant").annotate(may_answer=Exists(may))
-    agent = agents.filter(user=user, tenant=user.tenant_id or tenant_of(request)).first()
+    agents = Agent.objects.of(tenant := tenant_of(request)).annotate(may_answer=Exists(may))
+    agent = agents.filter(user=user).first()
     granted = agent is not None and agent.may_answer  # type: ignore[attr-defined]
     if not granted and not user.has_perm(f"channels_app.{ANSWER}"):
         raise PermissionDenied
+    if agent is not None:
+        agent.tenant = tenant  # known already
     return agent
 
 

@@ -178,8 +178,7 @@ def earlier(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse
         "talk": talk(session, before=before),
         "may_log": request.user.has_perm("channels_app.view_delivery"),
     }
-    with timezone.override(agent.tenant.zone):
-        return render(request, f"{HERE}/messages.html", context)
+    return render(request, f"{HERE}/messages.html", context)
 
 
 def _shown(request: HttpRequest) -> UUID | None:

@@ -247,7 +247,7 @@
     try {
       const answer = await ask(button.formAction, { method: "POST", body });
       if (asked !== turn) return;
-      if (answer.status === 200 || answer.status === 409) complain(done(await answer.text()));
+      if (answer.status === 200) complain(done(await answer.text()));
       else complain(answer.status === 403 ? "Not done: reload the page, and do it again." : "Not done: try again.");
     } catch {
       complain("Not connected: nothing is known to be done. Look, and try again.");
@@ -463,7 +463,7 @@
           body,
           signal: AbortSignal.timeout(item.file ? 120000 : PATIENCE),
         });
-        if (answer.status === 200 || answer.status === 409) {
+        if (answer.status === 200) {
           const html = await answer.text();
           if (item.session === session) return done(html, { jump: false });
           const parsed = new DOMParser().parseFromString(html, "text/html");

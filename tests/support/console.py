@@ -41,7 +41,7 @@ class Desk:
 
     def has(self, session: Session) -> Session:
         """Have the agent join the session; returns it as it stands then."""
-        assert self.do("join", session).status_code == 200
+        assert problem(self.do("join", session)) == ""
         session.refresh_from_db()
         return session
 

@@ -16,7 +16,7 @@ from tests.support.console import part, version
 pytestmark = pytest.mark.django_db
 
 
-def test_nothing_new_is_204_and_four_queries(mara, write):
+def test_nothing_new_is_204_and_five_queries(mara, write):
     session = mara.has(write("Ana Ruiz", "Hello"))
     for name in ("Chidi Obi", "Lena Vogt"):
         write(name, "Hello")
@@ -26,8 +26,8 @@ def test_nothing_new_is_204_and_four_queries(mara, write):
     now = version(mara.live(session, read=read))
     with CaptureQueriesContext(connection) as asked:
         assert mara.live(session, now, read=read).status_code == 204
-    # The login's session, the user, the agent with the right, the sessions.
-    assert len(asked) == 4, "\n".join(query["sql"][:150] for query in asked)
+    # The login, the user, their tenant, the agent with the right, the sessions.
+    assert len(asked) == 5, "\n".join(query["sql"][:150] for query in asked)
 
 
 @pytest.mark.parametrize("waiting", [1, 12])

@@ -76,7 +76,8 @@ def test_who_is_away_and_what_is_closed_is_not_offered(mara, sit, session, tenan
 def test_another_tenants_agent_is_no_choice(mara, sit, session, other_tenant):
     olga = sit("Olga", of=other_tenant)
     assert "Olga" not in choices(mara, session)
-    assert mara.do("transfer", session, to=f"agent-{olga.agent.pk}").status_code == 409
+    refused = mara.do("transfer", session, to=f"agent-{olga.agent.pk}")
+    assert problem(refused) == "Choose somebody who is available."
 
 
 def test_to_oneself_is_refused_calmly(mara, session):
