@@ -1,7 +1,7 @@
 """Putting the console's parts together, for the whole page and for what has changed."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,7 +21,7 @@ HERE = "admin/channels_app/session/console"
 LIVE = "X-Console"  # asked by a page that is live, which gets what has changed
 
 
-def look(agent: Agent, shown: UUID | None) -> Standing:
+def look(agent: Agent, shown: int | None) -> Standing:
     """See how things stand, after moving on what is due. Raises Http404 for no session here."""
     standing = standing_of(agent, shown)
     now = timezone.now()
@@ -101,7 +101,7 @@ def _next(lists: Lists, shown: Session | None) -> Line | None:
 
 
 def answer(
-    request: HttpRequest, agent: Agent, shown: UUID | None, problem: str = ""
+    request: HttpRequest, agent: Agent, shown: int | None, problem: str = ""
 ) -> HttpResponse:
     """Answer a deed: a live page gets what changed by it, another is led back."""
     if request.headers.get(LIVE):
@@ -109,4 +109,5 @@ def answer(
     if problem:
         messages.warning(request, problem)
     where = reverse("admin:channels_app_session_console")
-    return redirect(f"{where}?session={shown}" if shown else where)
+    row = look(agent, shown).opened
+    return redirect(f"{where}?session={row.public_id}" if row else where)

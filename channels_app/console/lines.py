@@ -54,8 +54,8 @@ def lists_of(standing: Standing) -> Lists:
             words=_words(message),
             by=_by(message, agent),
             unread=unread.get(row.pk, 0),
-            is_offered=row.offered_to == agent.pk,
-            is_shown=row.public_id == standing.shown,
+            is_offered=row.offered_to_id == agent.pk,
+            is_shown=row.pk == standing.shown,
         )
 
     more = 0

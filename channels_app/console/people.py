@@ -5,13 +5,14 @@ from datetime import datetime
 
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, Q
+from django.db.models import Exists, Q, QuerySet
 from django.http import HttpRequest
 
 from channels_app.models import Agent, WorkType
 from channels_app.sessions.routing import GONE_AFTER
 from project.access.current import tenant_of
 from project.access.models import User
+from project.prepared import Look
 
 ANSWER = "answer_session"
 
@@ -25,19 +26,26 @@ def agent_of(request: HttpRequest) -> Agent | None:
     user = request.user
     if not isinstance(user, User):
         raise PermissionDenied("Sign in first.")
-    may = Permission.objects.filter(
-        Q(user=user) | Q(group__user=user),
-        codename=ANSWER,
-        content_type__app_label="channels_app",
-    )
-    agents = Agent.objects.of(tenant := tenant_of(request)).annotate(may_answer=Exists(may))
-    agent = agents.filter(user=user).first()
+    tenant = tenant_of(request)
+    agent = _agents.first(user.pk, tenant.pk)
     granted = agent is not None and agent.may_answer  # type: ignore[attr-defined]
     if not granted and not user.has_perm(f"channels_app.{ANSWER}"):
         raise PermissionDenied
     if agent is not None:
         agent.tenant = tenant  # known already
     return agent
+
+
+def _look(user: int, tenant: int) -> QuerySet[Agent]:
+    may = Permission.objects.filter(
+        Q(user=user) | Q(group__user=user),
+        codename=ANSWER,
+        content_type__app_label="channels_app",
+    )
+    return Agent.objects.filter(user=user, tenant=tenant).annotate(may_answer=Exists(may))
+
+
+_agents = Look(_look)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,24 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models import (
+    Case,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
 from channels_app.models import Agent, Message, Presence, Session, SessionState, State
+from project.access.models import Tenant
+from project.prepared import Look
 
 SHOWN = 50  # of those who wait; the oldest
 _MOST = SHOWN + 51  # rows: those, what one agent may have in hand, and the one that is shown
@@ -27,10 +41,10 @@ class Row(NamedTuple):
     pk: int
     public_id: UUID
     state: str
-    agent: int | None
-    work_type: int | None
+    agent_id: int | None
+    work_type_id: int | None
     waiting_since: datetime | None
-    offered_to: int | None
+    offered_to_id: int | None
     offered_until: datetime | None
     ends_at: datetime | None
     read_up_to: int
@@ -39,36 +53,40 @@ class Row(NamedTuple):
     told: int  # changes when the far end has been told of a message; of the shown one only
 
 
+ANNOTATED = ("is_skill", "last", "told")
+COLUMNS = tuple(name for name in Row._fields if name not in ANNOTATED)
+
+
 @dataclass(frozen=True)
 class Standing:
-    """How things stand for one agent. ``shown``: the session that the console shows."""
+    """How things stand for one agent. ``shown``: the id of the session that the console shows."""
 
     agent: Agent
     rows: Sequence[Row]
-    shown: UUID | None = None
+    shown: int | None = None
     opened: Row | None = field(init=False, default=None)
     waiting: list[Row] = field(init=False, default_factory=list)  # offered to them first
     mine: list[Row] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        opened = next((row for row in self.rows if row.public_id == self.shown), None)
+        opened = next((row for row in self.rows if row.pk == self.shown), None)
         object.__setattr__(self, "opened", opened)
         me = self.agent.pk
         for row in self.rows:
-            if row.state == SessionState.ACTIVE and row.agent == me:
+            if row.state == SessionState.ACTIVE and row.agent_id == me:
                 self.mine.append(row)
             elif self.may_join(row):
                 self.waiting.append(row)
 
     def may_join(self, row: Row) -> bool:
-        is_mine = row.is_skill or row.offered_to == self.agent.pk
+        is_mine = row.is_skill or row.offered_to_id == self.agent.pk
         return row.state == SessionState.WAITING and is_mine
 
     @property
     def may_read(self) -> bool:
         """Whether the shown session's conversation may be shown: it is, or was last, theirs."""
         row = self.opened
-        return row is not None and (row.agent == self.agent.pk or self.may_join(row))
+        return row is not None and (row.agent_id == self.agent.pk or self.may_join(row))
 
     @property
     def has_room(self) -> bool:
@@ -87,36 +105,40 @@ class Standing:
         )
 
 
-def standing_of(agent: Agent, shown: UUID | None) -> Standing:
-    last = Message.objects.filter(session=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    skill = Agent.work_types.through.objects.filter(agent=agent, worktype=OuterRef("work_type"))
-    zero = Value(0, output_field=IntegerField())
-    of_shown = When(public_id=shown, then=Subquery(_told())) if shown else When(pk=None, then=zero)
-    queue = Session.objects.waiting().for_skills_of(agent)
-    rows = queue | Session.objects.of_agent(agent)
-    if shown:
-        rows |= Session.objects.of(agent.tenant).filter(public_id=shown)
-    found = (
-        rows.annotate(
-            is_skill=Exists(skill),
-            last=Coalesce(Subquery(last), zero),
-            told=Coalesce(Case(of_shown, default=zero), zero),
-            turn=Case(When(state=SessionState.WAITING, then=1), default=0),
-            to_me=Case(When(Q(offered_to=agent), then=0), default=1),
-        )
-        .order_by("turn", "to_me", "waiting_since", "pk")
-        .values_list(
-            *("pk", "public_id", "state", "agent", "work_type", "waiting_since", "offered_to"),
-            *("offered_until", "ends_at", "read_up_to", "is_skill", "last", "told"),
-        )
+def standing_of(agent: Agent, shown: int | None) -> Standing:
+    """See how things stand. ``shown``: the id of the session that the console shows."""
+    found = _rows.all(agent.pk, agent.tenant_id, shown or 0)
+    rows = [Row._make(getattr(each, name) for name in Row._fields) for each in found]
+    return Standing(agent, rows, shown)
+
+
+def _look(agent_id: int, tenant_id: int, shown: int) -> QuerySet[Session]:
+    agent = Agent(pk=agent_id, tenant_id=tenant_id)
+    skill = Agent.work_types.through.objects.filter(
+        agent_id=agent_id, worktype=OuterRef("work_type")
     )
-    by_field = (Row._make(row) for row in found[:_MOST])
-    return Standing(agent, list(by_field), shown)
+    last = Message.objects.filter(session=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    rows = (
+        Session.objects.waiting().for_skills_of(agent)
+        | Session.objects.of_agent(agent)
+        | Session.objects.of(Tenant(pk=tenant_id)).filter(pk=shown)
+    )
+    found = rows.annotate(
+        is_skill=Exists(skill),
+        last=Coalesce(Subquery(last), Value(0)),
+        told=Coalesce(Case(When(pk=shown, then=Subquery(_told())), default=0), Value(0)),
+    )
+    offered_first = Case(When(Q(offered_to=agent), then=0), default=1)
+    waiting_last = Case(When(state=SessionState.WAITING, then=1), default=0)
+    return found.order_by(waiting_last, offered_first, "waiting_since", "pk").only(*COLUMNS)[:_MOST]
 
 
-def _told() -> Any:
+def _told() -> QuerySet[Message, Any]:
     """How far the session's messages are: a number that any step of a delivery changes."""
     steps = (When(event__delivery__state=state, then=n) for n, state in enumerate(State, 1))
     step = Case(*steps, default=0, output_field=IntegerField())
     messages = Message.objects.filter(session=OuterRef("pk"), event__isnull=False).order_by()
     return messages.values("session").annotate(sum=Sum(F("pk") * step)).values("sum")
+
+
+_rows = Look(_look)

@@ -16,7 +16,7 @@ from channels_app.console.drawing import HERE, answer, look, no_agent, parts, wh
 from channels_app.console.forms import SayForm, TransferForm
 from channels_app.console.lines import mark_read
 from channels_app.console.people import agent_of, colleagues_of, open_work_types
-from channels_app.console.standing import Standing, standing_of
+from channels_app.console.standing import standing_of
 from channels_app.console.talk import talk
 from channels_app.models import Agent, Presence, Session
 from channels_app.sessions import services
@@ -49,7 +49,7 @@ def page(request: HttpRequest, agent: Agent) -> HttpResponse:
     now = timezone.now()
     seen(agent, now)
     route(agent.tenant, now)
-    return whole_page(request, look(agent, _shown(request)))
+    return whole_page(request, look(agent, _shown(request, agent)))
 
 
 @require_safe
@@ -62,10 +62,11 @@ def live(request: HttpRequest, agent: Agent) -> HttpResponse:
     """
     try:
         since, read = (number(request.GET.get(name) or "0") for name in ("since", "read"))
+        shown = _shown(request, agent)
     except ValueError:
         return HttpResponse(status=400)
     seen(agent, timezone.now())
-    standing = look(agent, _shown(request))
+    standing = look(agent, shown)
     if read and mark_read(standing, agent, read):
         standing = standing_of(agent, standing.shown)
     if request.GET.get("version") == standing.version:
@@ -80,18 +81,19 @@ def presence(request: HttpRequest, agent: Agent) -> HttpResponse:
     if wanted not in Presence.values:
         return HttpResponse(status=400)
     set_presence(agent, Presence(wanted))
-    return answer(request, agent, _shown(request))
+    return answer(request, agent, _shown(request, agent))
 
 
 @require_POST
 @as_agent
 def join(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse:
+    session = _session(agent, public_id)
     try:
-        services.join(_session(agent, public_id), agent=agent)
+        services.join(session, agent=agent)
     except NotPossible as problem:
-        return answer(request, agent, _shown(request), str(problem))
+        return answer(request, agent, _shown(request, agent), str(problem))
     route(agent.tenant)
-    return answer(request, agent, public_id)
+    return answer(request, agent, session.pk)
 
 
 @require_POST
@@ -100,7 +102,7 @@ def say(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse:
     session = _session(agent, public_id)
     form = SayForm(request.POST, request.FILES)
     if not form.is_valid():
-        return answer(request, agent, public_id, form.problem)
+        return answer(request, agent, session.pk, form.problem)
     text, file = form.cleaned_data["text"], form.cleaned_data["file"]
     try:
         if file is None:
@@ -115,8 +117,8 @@ def say(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse:
                 public_id=form.public_id,
             )
     except NotPossible as problem:
-        return answer(request, agent, public_id, f"{problem} Nothing was sent.")
-    return answer(request, agent, public_id)
+        return answer(request, agent, session.pk, f"{problem} Nothing was sent.")
+    return answer(request, agent, session.pk)
 
 
 @as_agent
@@ -133,26 +135,27 @@ def transfer(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpRespons
         return render(request, f"{HERE}/transfer.html", context)
     form = TransferForm(request.POST, agent=agent)
     if not form.is_valid():
-        return answer(request, agent, public_id, "Choose somebody who is available.")
+        return answer(request, agent, session.pk, "Choose somebody who is available.")
     try:
         services.transfer(
             session, agent=agent, to_agent=form.to_agent, to_work_type=form.to_work_type
         )
     except NotPossible as problem:
-        return answer(request, agent, public_id, str(problem))
+        return answer(request, agent, session.pk, str(problem))
     route(agent.tenant)
-    return answer(request, agent, public_id)
+    return answer(request, agent, session.pk)
 
 
 @require_POST
 @as_agent
 def end(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse:
+    session = _session(agent, public_id)
     try:
-        services.end_by_agent(_session(agent, public_id), agent=agent)
+        services.end_by_agent(session, agent=agent)
     except NotPossible as problem:
-        return answer(request, agent, public_id, str(problem))
+        return answer(request, agent, session.pk, str(problem))
     route(agent.tenant)
-    return answer(request, agent, public_id)
+    return answer(request, agent, session.pk)
 
 
 @require_safe
@@ -181,11 +184,16 @@ def earlier(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse
     return render(request, f"{HERE}/messages.html", context)
 
 
-def _shown(request: HttpRequest) -> UUID | None:
-    """Return which session the page shows. Raises Http404 for what names none."""
+def _shown(request: HttpRequest, agent: Agent) -> int | None:
+    """Return the id of the session that the page shows. Raises Http404 for what names none.
+
+    The look each half second names it by id, which spares a query.
+    """
+    if row := request.GET.get("row"):
+        return number(row)
     asked = request.POST.get("session") or request.GET.get("session")
     try:
-        return UUID(asked) if asked else None
+        return _session(agent, UUID(asked)).pk if asked else None
     except ValueError as error:
         raise Http404("There is no such session here.") from error
 
@@ -200,7 +208,7 @@ def _session(agent: Agent, public_id: UUID) -> Session:
 
 def _readable(agent: Agent, public_id: UUID) -> Session:
     """Return a session that is, or was last, the agent's. Raises Http404 for any other."""
-    standing: Standing = standing_of(agent, public_id)
-    if not standing.may_read:
+    session = _session(agent, public_id)
+    if not standing_of(agent, session.pk).may_read:
         raise Http404("There is no such session here.")
-    return _session(agent, public_id)
+    return session

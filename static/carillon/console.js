@@ -66,7 +66,7 @@
         part.replaceChildren(...fresh.childNodes);
       }
     }
-    for (const name of ["waits", "unread"]) root.dataset[name] = answer.dataset[name];
+    for (const name of ["waits", "unread", "row"]) root.dataset[name] = answer.dataset[name];
     root.toggleAttribute("data-mine", "mine" in answer.dataset);
     root.dataset.session = byId("deed-session").value = session;
     if (key && !focused.isConnected) refocus(place, key);
@@ -160,7 +160,7 @@
     looking = true;
     const asked = epoch;
     try {
-      const query = new URLSearchParams({ session, version, since: since(), read: seenUpTo() });
+      const query = new URLSearchParams({ row: root.dataset.row, version, since: since(), read: seenUpTo() });
       const answer = await ask(`${root.dataset.live}?${query}`);
       const html = answer.status === 200 ? await answer.text() : "";
       if (asked === epoch) {

@@ -28,7 +28,7 @@ class Desk:
 
     def live(self, session: Session | None = None, version: str = "", **more: Any) -> Any:
         """Look for what has changed since a version."""
-        asked = {"session": session.public_id if session else "", "version": version, **more}
+        asked = {"row": session.pk if session else "", "version": version, **more}
         return self.client.get(f"{CONSOLE}live/", asked)
 
     def do(self, deed: str, at: Session | None = None, **fields: Any) -> Any:
