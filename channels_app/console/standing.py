@@ -25,7 +25,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 
 from channels_app.models import Agent, Message, Presence, Session, SessionState, State
 from project.access.models import Tenant
@@ -125,20 +125,25 @@ def _look(agent_id: int, tenant_id: int, shown: int) -> QuerySet[Session]:
     )
     found = rows.annotate(
         is_skill=Exists(skill),
-        last=Coalesce(Subquery(last), Value(0)),
-        told=Coalesce(Case(When(pk=shown, then=Subquery(_told())), default=0), Value(0)),
+        last=Coalesce(Subquery(last), _whole(0)),
+        told=Coalesce(Case(When(pk=shown, then=Subquery(_told())), default=_whole(0)), _whole(0)),
     )
-    offered_first = Case(When(Q(offered_to=agent), then=0), default=1)
-    waiting_last = Case(When(state=SessionState.WAITING, then=1), default=0)
+    offered_first = Case(When(Q(offered_to=agent), then=_whole(0)), default=_whole(1))
+    waiting_last = Case(When(state=SessionState.WAITING, then=_whole(1)), default=_whole(0))
     return found.order_by(waiting_last, offered_first, "waiting_since", "pk").only(*COLUMNS)[:_MOST]
 
 
 def _told() -> QuerySet[Message, Any]:
     """How far the session's messages are: a number that any step of a delivery changes."""
-    steps = (When(event__delivery__state=state, then=n) for n, state in enumerate(State, 1))
-    step = Case(*steps, default=0, output_field=IntegerField())
+    steps = (When(event__delivery__state=each, then=_whole(n)) for n, each in enumerate(State, 1))
+    step = Case(*steps, default=_whole(0))
     messages = Message.objects.filter(session=OuterRef("pk"), event__isnull=False).order_by()
     return messages.values("session").annotate(sum=Sum(F("pk") * step)).values("sum")
+
+
+def _whole(number: int) -> Cast:
+    """A number that PostgreSQL takes for one: in a prepared statement, CASE alone tells no type."""
+    return Cast(Value(number), IntegerField())
 
 
 _rows = Look(_look)
