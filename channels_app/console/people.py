@@ -61,7 +61,7 @@ def colleagues_of(agent: Agent, now: datetime) -> list[Colleague]:
     found = [
         Colleague(
             other,
-            other.load,  # type: ignore[attr-defined]
+            other.load,
             other.seen_at is not None and other.seen_at > now - GONE_AFTER,
         )
         for other in others

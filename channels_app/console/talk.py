@@ -19,8 +19,8 @@ from channels_app.models import (
 )
 from channels_app.models.channel import Kind
 from channels_app.models.delivery import OPEN
+from channels_app.models.session import ORIGIN
 from channels_app.payload import Piece, pieces, url_problem
-from channels_app.sessions.events import ORIGIN
 
 PAGE = 100  # messages drawn at once
 BURST = 1000  # that a live page gets at once

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from channels_app.models import Agent, Event, EventKind, Presence, Session
-from channels_app.sessions.agents import SEEN_EVERY
+from channels_app.sessions.presence import SEEN_EVERY
 from channels_app.sessions.routing import GONE_AFTER
 from tests.support.console import part
 
