@@ -8,4 +8,11 @@ class ChannelsConfig(AppConfig):
     def ready(self) -> None:
         from channels_app import connectors  # noqa: F401 - each registers its kind
         from channels_app.sessions import chat  # noqa: F401 - likewise
-        from channels_app.vendors.alvaria import callbacks, face  # noqa: F401 - likewise
+        from channels_app.vendors.alvaria import (  # noqa: F401 - likewise
+            callbacks,
+            client,
+            client_face,
+            closing,
+            face,
+            inbound,
+        )

@@ -4,6 +4,7 @@ The vendors' documents leave the claims open, so only what is there is judged: a
 needed, ``exp``, ``nbf``, ``iat`` and ``bodyHash`` must hold where they are given.
 """
 
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -22,6 +23,8 @@ from channels_app.callback_token import LARGEST, SMALLEST
 
 LONGEST_TOKEN = 8192  # characters of the header; more is no token of anybody's
 LEEWAY = 60  # seconds that two clocks may differ
+MOST_KEYS = 4  # each is tried for a token that none of them has signed
+_PEM = re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL)
 ALGORITHM = "RS256"  # and no other, whatever a token says of itself
 
 
@@ -44,6 +47,20 @@ def public_key(pem: str) -> RSAPublicKey:
     if not SMALLEST <= key.key_size <= LARGEST:
         raise ValueError(f"It has {key.key_size} bits; {SMALLEST} to {LARGEST} can be used.")
     return key
+
+
+@lru_cache(maxsize=256)
+def public_keys(text: str) -> tuple[RSAPublicKey, ...]:
+    """Read one key or several, one after another: while a sender changes over, both are good.
+
+    Raises ValueError, which says for people what is wrong; no text holds no key.
+    """
+    blocks = _PEM.findall(text)
+    if not blocks and text.strip():
+        blocks = [text]  # it is none, and is told so
+    if len(blocks) > MOST_KEYS:
+        raise ValueError(f"At most {MOST_KEYS} keys.")
+    return tuple(public_key(block) for block in blocks)
 
 
 def verify_callback(

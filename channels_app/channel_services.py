@@ -13,6 +13,7 @@ from channels_app.dispatch.breaker import UNPAUSED, try_now
 from channels_app.models import Channel
 from channels_app.secrets import SecretsUnreadable, reseal
 from channels_app.tasks import wake
+from channels_app.vendor_tokens import forget
 from project.access.audit import Actor, record
 from project.access.models import Tenant
 
@@ -205,7 +206,8 @@ def reseal_all(*, by: Actor) -> tuple[int, list[Channel]]:
 
 
 def _probe_at_once(channel: Channel) -> None:
-    """What was changed may be what was wrong."""
+    """What was changed may be what was wrong, also with an access token."""
+    forget(channel)
     if try_now(channel):
         transaction.on_commit(wake)
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from channels_app.callback_token import private_key
-from channels_app.callback_verifying import public_key
+from channels_app.callback_verifying import public_keys
 from channels_app.connectors.base import Setting, connector_for
 from channels_app.http import AddressPolicy, TransportError
 from channels_app.models import Channel
@@ -20,7 +20,7 @@ def check_setting(setting: Setting, value: str) -> None:
     """Refuse a value that no message could be sent with. Raises ValidationError."""
     if setting.kind in {"key", "public_key"}:
         try:
-            private_key(value) if setting.kind == "key" else public_key(value)
+            private_key(value) if setting.kind == "key" else public_keys(value)
         except ValueError as error:
             raise ValidationError(str(error)) from error
         return
@@ -35,6 +35,8 @@ def check_setting(setting: Setting, value: str) -> None:
     if setting.kind == "email":
         validate_email(value)
     if setting.kind == "url":
+        for name in setting.placeholders:
+            value = value.replace(f"{{{name}}}", "x")
         try:
             # The URL alone; where its host stands is judged when a socket opens.
             AddressPolicy().check_url(value)

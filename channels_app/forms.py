@@ -159,7 +159,7 @@ def _field(setting: Setting) -> forms.CharField:
         widget = forms.NumberInput(attrs={"min": 0})
     elif setting.secret:
         widget = forms.PasswordInput(attrs={"class": "vTextField", "autocomplete": "new-password"})
-    elif setting.kind == "url":
+    elif setting.kind == "url" and not setting.placeholders:  # a browser refuses the braces
         widget = forms.URLInput(attrs={"class": "vTextField", "placeholder": "https://"})
     return forms.CharField(
         label=setting.label,

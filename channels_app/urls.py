@@ -1,5 +1,6 @@
 from django.urls import URLPattern, path, re_path
 
+from channels_app.vendors.alvaria.receiver import CallbackReceiver, unknown_address
 from channels_app.vendors.alvaria.server import MessageView, SessionView, UnknownRoute
 from channels_app.vendors.alvaria.token import AccessTokenView
 from channels_app.views import chat
@@ -21,4 +22,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ALVARIA}/session", SessionView.as_view(), name="alvaria-session"),
     path(f"{_ALVARIA}/message", MessageView.as_view(), name="alvaria-message"),
     re_path(r"^via/", UnknownRoute.as_view()),
+    path("webhooks/alvaria/<uuid:public_id>", CallbackReceiver.as_view(), name="alvaria-callbacks"),
+    re_path(r"^webhooks/alvaria/", unknown_address),
 ]

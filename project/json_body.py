@@ -86,7 +86,12 @@ def loads(text: str) -> Any:
     stores them), numbers of thousands of digits, and nesting beyond ``DEPTH_MAX``.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"it is not JSON ({error.msg}, {place}).") from None
@@ -115,6 +120,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise _Refused(f"{name} is not JSON.")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in {float("inf"), float("-inf")}:  # 1e999: it could be read, but not kept as JSON
+        raise _Refused(f"the number {digits[:60]} is too large.")
+    return number
 
 
 def _check_strings(value: Any) -> None:

@@ -34,6 +34,7 @@ KINDS = {
     Kind.EMAIL: "E-mail over the installation's mail server.",
     Kind.WEBHOOK: "Signed JSON posted to a system of yours.",
     Kind.LUMA: "Handed to a Luma installation, which speaks to its users.",
+    Kind.ALVARIA: "A session on an Alvaria for each person; what its agents answer comes back.",
     Kind.ALVARIA_CALLBACK: "Tells a system that calls Carillon as it would Alvaria what happens in "
     "its sessions.",
 }

@@ -31,6 +31,8 @@ class Setting:
     # In a rotation the old one (kept as ``old_<name>`` until ``old_<name>_until``) stays good for
     # a while.
     overlaps: bool = False
+    # Names that may stand in a URL in braces, for what the connector puts there.
+    placeholders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Credentials:
     secrets: Mapping[str, str] = field(repr=False)
     organisation: str = ""  # the tenant's external ID
     org_id: str = ""  # the same tenant, as Alvaria and Salesforce name it
+    token: str = field(default="", repr=False)  # where the connector needs one
 
     @classmethod
     def of(cls, channel: Channel) -> "Credentials":
@@ -60,6 +63,17 @@ class Receipt:
     vendor_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """One step of several is done; the next one is due after ``wait``, or when it is called.
+
+    ``vendor_id``: the far end's name for what the step has made.
+    """
+
+    vendor_id: str
+    wait: timedelta
+
+
 class Rejected(Exception):
     """The same request can never succeed."""
 
@@ -76,7 +90,19 @@ class Unavailable(Exception):
         self.retry_after = retry_after
 
 
-Verdict: TypeAlias = Receipt | Rejected | Unavailable
+class TokenRefused(Unavailable):
+    """The access token is good no more: another one is fetched (vendor_tokens.py)."""
+
+
+Verdict: TypeAlias = Receipt | Onward | Rejected | Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token that the far end gave, good for ``lifetime`` from when it was asked for."""
+
+    value: str = field(repr=False)
+    lifetime: timedelta
 
 
 class Connector(ABC):
@@ -96,6 +122,9 @@ class Connector(ABC):
 class HttpConnector(Connector):
     """A channel whose message is one HTTP request."""
 
+    # True: a request carries an access token (Credentials.token), shared by all workers.
+    needs_token: ClassVar[bool] = False
+
     @abstractmethod
     def request(self, delivery: Delivery, credentials: Credentials, now: datetime) -> HttpRequest:
         """Say what to send. Raises Rejected when this delivery can't be put into a request."""
@@ -103,6 +132,18 @@ class HttpConnector(Connector):
     @abstractmethod
     def receipt(self, response: HttpResponse) -> Receipt:
         """Say what the answer means. Raises Rejected or Unavailable."""
+
+    def judge(self, delivery: Delivery, response: HttpResponse) -> Receipt | Onward:
+        """Say what the answer means for this delivery. Raises Rejected or Unavailable."""
+        return self.receipt(response)
+
+    def token_request(self, credentials: Credentials, now: datetime) -> HttpRequest:
+        """Say how to ask for an access token, where ``needs_token``."""
+        raise NotImplementedError
+
+    def token(self, response: HttpResponse) -> Token:
+        """Read the answer to ``token_request``. Raises Rejected or Unavailable."""
+        raise NotImplementedError
 
     def probe(self, credentials: Credentials, now: datetime) -> HttpRequest:
         """Say what to send to try the connection, where ``can_be_checked``."""
@@ -112,6 +153,29 @@ class HttpConnector(Connector):
         """Say in words what the answer to the probe shows. Raises Rejected or Unavailable."""
         self.receipt(response)
         return f"It answered {response.status}."
+
+
+class SteppedConnector(HttpConnector):
+    """A channel whose message takes several requests, one after another: each is a try.
+
+    It still opens no socket, but looks into the database where the engine lets it, for what the
+    steps before have brought. A step that is done is a verdict `Onward`.
+    """
+
+    @abstractmethod
+    def prepare(self, deliveries: Sequence[Delivery], now: datetime) -> None:
+        """Set ``prepared`` of these deliveries of one channel, for ``request`` and ``judge``.
+
+        Called once for all that was claimed together, before any request is built.
+        """
+
+    @abstractmethod
+    def settled(self, tries: Sequence[tuple[Delivery, Verdict]]) -> None:
+        """Write down what these tries mean beside their deliveries' states.
+
+        Called in the transaction that settles them; it may come twice for a try, and for one that
+        came too late, whose row is another worker's by then.
+        """
 
 
 class BatchConnector(Connector):

@@ -1,15 +1,19 @@
 """Claiming: which due rows go out next, fairly over the channels."""
 
+import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from channels_app.connectors.base import Connector, Credentials, connector_for
+from channels_app import vendor_tokens
+from channels_app.connectors.base import Connector, Credentials, HttpConnector, connector_for
 from channels_app.dispatch.health import Health
 from channels_app.dispatch.results import try_of
 from channels_app.exit import policy_for
 from channels_app.http import AddressPolicy
 from channels_app.models import Channel, Delivery, statements
+from channels_app.vendor_tokens import Held
 
 # A lease outlives its worker by this much at most; who is alive renews it (dispatch/drain.py).
 LEASE = timedelta(seconds=30)
@@ -18,6 +22,7 @@ RETRY_SHARE = 4
 # Under a rate limit, what was not used lately may be made up for: at once up to this much of a
 # second, or one message; and what fell due between two looks is not lost to the next.
 BURST, LOOKS = timedelta(milliseconds=250), timedelta(milliseconds=200)
+ASK_AGAIN = 2.0  # seconds after which a loop asks for an access token once more
 
 
 class Lane:
@@ -37,6 +42,10 @@ class Lane:
         self.policy: AddressPolicy
         self.connector, self.credentials, self.policy = opened
         self.channel = channel
+        connector = self.connector
+        self.needs_token = isinstance(connector, HttpConnector) and connector.needs_token
+        self.token: Held | None = None
+        self.asked_at = float("-inf")  # for a token; as time.monotonic
         self.health = Health()  # what was met before the change says nothing of it
 
     @classmethod
@@ -47,6 +56,29 @@ class Lane:
         """Read the channel anew if it was changed: that and opening its secrets cost time."""
         if changed_at != self.channel.updated_at:
             self._open(Channel.objects.select_related("tenant").get(pk=self.channel.pk))
+
+    def has_token(self, now: datetime) -> bool:
+        """Whether requests can leave that need an access token.
+
+        One that is missing, or good for little longer, is asked for; nobody waits for it here.
+        """
+        if self.token is None or self.token.good_until <= now:
+            self.token = vendor_tokens.held(self.channel.pk, now)
+            value = self.token.value if self.token else ""
+            self.credentials = replace(self.credentials, token=value)
+        if self.token is None or self.token.renew_at <= now:
+            began = time.monotonic()
+            if began - self.asked_at >= ASK_AGAIN:
+                self.asked_at = began
+                vendor_tokens.ask(self.channel.pk, now)
+        return self.token is not None
+
+    def lose_token(self, sent_at: datetime) -> bool:
+        """Use the token no more that was refused; False where it was an earlier one."""
+        if self.token is None or self.token.obtained_at > sent_at:
+            return False
+        self.token, self.asked_at = None, float("-inf")
+        return True
 
     @property
     def free(self) -> int:

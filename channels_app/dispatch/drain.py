@@ -14,10 +14,15 @@ from typing import cast
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from channels_app.connectors.base import BatchConnector, HttpConnector
+from channels_app.connectors.base import (
+    BatchConnector,
+    HttpConnector,
+    SteppedConnector,
+    Unavailable,
+)
 from channels_app.dispatch import breaker, recover
 from channels_app.dispatch.batches import BatchRunner, deliver_at_once
 from channels_app.dispatch.claims import Lane, claim
@@ -226,6 +231,10 @@ class Drain:
 
     def _send(self, lane: Lane, deliveries: list[Delivery], now: datetime) -> None:
         connector = lane.connector
+        if isinstance(connector, SteppedConnector) and not self._prepare(
+            connector, deliveries, now
+        ):
+            return
         if isinstance(connector, HttpConnector):
             # One step for all, then the next: each keeps the processor's caches to itself.
             requests = [build(connector, one, lane.credentials, now) for one in deliveries]
@@ -253,6 +262,25 @@ class Drain:
                 self.hand.landed(delivery)
         elif isinstance(connector, BatchConnector):
             self.batches.submit(connector, deliveries, lane.credentials, now)
+
+    def _prepare(
+        self, connector: SteppedConnector, deliveries: list[Delivery], now: datetime
+    ) -> bool:
+        """Let the connector look up what its requests need; False where none can be made."""
+        try:
+            connector.prepare(deliveries, now)
+        except (OperationalError, InterfaceError):  # no matter of these deliveries
+            for delivery in deliveries:
+                self.hand.unsent(delivery)
+            raise
+        except Exception:
+            log.exception("The %s connector could not prepare its requests.", connector.kind)
+            problem = Unavailable("The request could not be prepared.")
+            for delivery in deliveries:
+                verdict = of_verdict(delivery, problem, started_at=now, duration=0)
+                self.hand.ended(verdict._replace(left=False))
+            return False
+        return True
 
     # --- collect and settle ---------------------------------------------------------------------
 

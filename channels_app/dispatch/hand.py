@@ -9,6 +9,7 @@ from django.db.models import Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
+from channels_app import vendor_tokens
 from channels_app.dispatch import breaker
 from channels_app.dispatch.claims import LEASE, Lane
 from channels_app.dispatch.health import Change, Finding
@@ -39,6 +40,7 @@ class Hand:
         self._results: list[Result] = []
         self._unsent: list[Delivery] = []
         self._changes: dict[tuple[int, Finding], Change] = {}
+        self._refused: dict[int, datetime] = {}  # channels, and when a token left for nothing
         self._settled_at = time.monotonic()
         self._renewed_at = datetime.min.replace(tzinfo=UTC)
 
@@ -60,6 +62,8 @@ class Hand:
     def ended(self, result: Result) -> None:
         lane = self.landed(result.delivery)
         self._results.append(result)
+        if result.token_refused and lane is not None and lane.lose_token(result.started_at):
+            self._refused[lane.channel.pk] = result.started_at
         if lane is None or result.delivery.channel is not lane.channel:  # changed meanwhile
             return
         change = lane.health.note(result)
@@ -81,7 +85,11 @@ class Hand:
 
     def carry_out(self) -> bool:
         """Write down what it means for channels, before more is claimed; True when it was so."""
-        changed = bool(self._changes)
+        changed = bool(self._changes or self._refused)
+        while self._refused:
+            channel, sent_at = next(iter(self._refused.items()))
+            vendor_tokens.drop(channel, sent_at=sent_at, now=timezone.now())
+            self._refused.pop(channel)
         while self._changes:
             key, change = next(iter(self._changes.items()))
             breaker.carry_out(change, timezone.now())

@@ -21,7 +21,7 @@ class Finding(Enum):
     GONE = auto()  # the receiver wants no more messages
     PROBE_ANSWERED = auto()
     PROBE_FAILED = auto()
-    PROBE_UNUSED = auto()  # the row could not be put into a request
+    PROBE_UNUSED = auto()  # the row could not be put into a request, or not with a good token
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Health:
     def _gauge(self, result: Result) -> Finding | None:
         if result.gone:
             return Finding.GONE
-        if not result.left:
+        if not result.left or result.token_refused:
             return None
         if result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED):
             self._failed.clear()
@@ -80,7 +80,7 @@ class Health:
 
 
 def _of_probe(result: Result) -> Finding | None:
-    if not result.left:
+    if not result.left or result.token_refused:
         return Finding.PROBE_UNUSED
     match result.outcome:
         case Outcome.UNKNOWN:

@@ -9,8 +9,11 @@ from channels_app.connectors.base import (
     Credentials,
     Gone,
     HttpConnector,
+    Onward,
     Receipt,
     Rejected,
+    SteppedConnector,
+    TokenRefused,
     Unavailable,
     Verdict,
 )
@@ -21,6 +24,13 @@ from channels_app.models import Delivery, Outcome
 log = logging.getLogger(__name__)
 
 ANSWER_KEPT = 2000  # characters of an answer that an attempt keeps
+
+
+class Step(NamedTuple):
+    """What a connector that goes by steps wants to hear of when the try is settled."""
+
+    connector: SteppedConnector
+    verdict: Verdict
 
 
 class Result(NamedTuple):
@@ -36,6 +46,9 @@ class Result(NamedTuple):
     vendor_id: str = ""
     retry_after: timedelta | None = None
     gone: bool = False  # the receiver wants no more messages at all
+    token_refused: bool = False
+    onward: timedelta | None = None  # a step is done: when the next one is due at the latest
+    step: Step | None = None
     left: bool = True  # False: it was never put into a request, so it says nothing of the receiver
 
 
@@ -95,9 +108,10 @@ def of_verdict(
     answer: str = "",
 ) -> Result:
     """Put a connector's verdict into words that the log keeps."""
-    vendor_id = ""
-    if isinstance(verdict, Receipt):
+    vendor_id, onward = "", None
+    if isinstance(verdict, Receipt | Onward):
         outcome, error, wait = Outcome.ACCEPTED, "", None
+        onward = verdict.wait if isinstance(verdict, Onward) else None
         vendor_id = storable(str(verdict.vendor_id))[:100] if verdict.vendor_id else ""
     elif isinstance(verdict, Rejected):
         outcome, error, wait = Outcome.REJECTED, str(verdict), None
@@ -115,6 +129,8 @@ def of_verdict(
         vendor_id=vendor_id,
         retry_after=wait,
         gone=isinstance(verdict, Gone),
+        token_refused=isinstance(verdict, TokenRefused),
+        onward=onward,
     )
 
 
@@ -126,13 +142,13 @@ def of_response(delivery: Delivery, connector: HttpConnector, finished: Finished
         verdict = Unavailable(str(finished.error))
     else:
         try:
-            verdict = connector.receipt(response)
+            verdict = connector.judge(delivery, response)
         except (Rejected, Unavailable) as judged:
             verdict = judged
         except Exception as error:
             log.exception("The %s connector could not read an answer.", connector.kind)
             verdict = Unavailable(f"The answer could not be read: {type(error).__name__}")
-    return of_verdict(
+    result = of_verdict(
         delivery,
         verdict,
         started_at=finished.started_at,
@@ -140,6 +156,9 @@ def of_response(delivery: Delivery, connector: HttpConnector, finished: Finished
         status=response.status if response else None,
         answer=response.text() if response else "",
     )
+    if isinstance(connector, SteppedConnector):
+        return result._replace(step=Step(connector, verdict))
+    return result
 
 
 def cut_off(delivery: Delivery, error: str) -> Result:

@@ -14,6 +14,7 @@ from channels_app.secrets import SecretsUnreadable
 log = logging.getLogger(__name__)
 
 ASK = 0.05  # seconds between questions which channels have something due
+TOKEN_REST = 0.2  # seconds before a channel that had no access token is looked at again
 REST = 5.0  # seconds before a channel that could not be used is looked at again
 
 
@@ -29,6 +30,7 @@ class Rotation:
         self._due: dict[int, Due] = {}
         self._asked_at = float("-inf")
         self._unusable: dict[int, float] = {}  # and when each is to be looked at again
+        self._tokenless: dict[int, float] = {}  # likewise
         self._turns = 0
 
     def lanes(self) -> Iterator[tuple[Lane, Due]]:
@@ -56,8 +58,11 @@ class Rotation:
         self._due.clear()
 
     def _lane(self, pk: int, due: Due) -> Lane | None:
-        """Return the channel's lane; None where its kind or secrets are unusable: it waits."""
-        if self._unusable.get(pk, 0) > time.monotonic():
+        """Return the channel's lane; None where it waits.
+
+        Its kind or secrets are unusable, or it has no access token yet.
+        """
+        if max(self._unusable.get(pk, 0), self._tokenless.get(pk, 0)) > time.monotonic():
             return None
         try:
             lane = self._lanes.get(pk)
@@ -70,4 +75,7 @@ class Rotation:
             self._unusable[pk] = time.monotonic() + REST
             return None
         self._unusable.pop(pk, None)
+        if lane.needs_token and not lane.has_token(timezone.now()):
+            self._tokenless[pk] = time.monotonic() + TOKEN_REST
+            return None
         return lane

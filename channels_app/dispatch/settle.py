@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
+from channels_app.connectors.base import SteppedConnector, Verdict
 from channels_app.dispatch.results import Result, try_of
 from channels_app.dispatch.retry import next_try
 from channels_app.models import Delivery, Outcome, State, Tally, statements
@@ -25,9 +26,25 @@ def settle(results: Sequence[Result], *, now: datetime) -> int:
     what came of it late is left out, for a written attempt is never changed.
     """
     at = moment(now)
-    written, ended = statements.settle([_try(result, at) for result in results])
+    tries = [_try(result, at) for result in results]
+    steps = [result for result in results if result.step is not None]
+    if steps:
+        with transaction.atomic():
+            written, ended = statements.settle(tries)
+            _tell_connectors(steps)
+    else:
+        written, ended = statements.settle(tries)
     _announce(ended)
     return written
+
+
+def _tell_connectors(results: Sequence[Result]) -> None:
+    told: dict[SteppedConnector, list[tuple[Delivery, Verdict]]] = defaultdict(list)
+    for result in results:
+        if result.step is not None:
+            told[result.step.connector].append((result.delivery, result.step.verdict))
+    for connector, tries in told.items():
+        connector.settled(tries)
 
 
 def hand_back(deliveries: Sequence[Delivery], *, holder: str) -> None:
@@ -79,7 +96,8 @@ def _origin(delivery: Delivery) -> Origin:
 
 def _try(result: Result, settled_at: str) -> Try:
     delivery = result.delivery
-    state = _LEADS_TO.get(result.outcome, State.QUEUED)
+    onward = result.onward is not None
+    state = State.QUEUED if onward else _LEADS_TO.get(result.outcome, State.QUEUED)
     next_at = _next_at(result)
     # With no try left, the row waits for its deadline, at which it expires.
     due_at = (next_at or delivery.deadline) if state is State.QUEUED else None
@@ -104,6 +122,10 @@ def _try(result: Result, settled_at: str) -> Try:
 
 
 def _next_at(result: Result) -> datetime | None:
+    if result.onward is not None:
+        ended = result.started_at + timedelta(seconds=result.duration or 0)
+        due = ended + result.onward
+        return due if due < result.delivery.deadline else None
     if result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED):
         return None
     return next_try(

@@ -17,6 +17,7 @@ class Kind(models.TextChoices):
     EMAIL = "email", _("E-mail")
     WEBHOOK = "webhook", _("Webhook")
     LUMA = "luma", _("Luma")
+    ALVARIA = "alvaria", _("Alvaria")
     ALVARIA_CALLBACK = "alvaria_callback", _("Alvaria callbacks")
 
 

@@ -133,6 +133,9 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True)
 
+    # What a connector that goes by steps found out for this try (connectors/base.py); not stored.
+    prepared: object = None
+
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:

@@ -48,7 +48,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(state__in=OPEN)
 
     def opening(self) -> Self:
-        return self.filter(state=SessionState.OPENING)
+        """What a system asked us to open; what we ask a far end to open, its delivery brings up."""
+        return self.filter(state=SessionState.OPENING, opening=None)
+
+    def silent(self, now: datetime) -> Self:
+        return self.filter(state=SessionState.QUIET, closes_at__lte=now)
 
     def waiting(self) -> Self:
         """The queue, oldest first."""
@@ -126,6 +130,9 @@ class Session(models.Model):
     waiting_since = models.DateTimeField(null=True)
     joined_at = models.DateTimeField(null=True, help_text=_("When the present agent joined."))
     ends_at = models.DateTimeField(null=True, help_text=_("The limit; None: none yet."))
+    closes_at = models.DateTimeField(
+        null=True, help_text=_("When silence ends it, while nobody here has it.")
+    )
     ended_at = models.DateTimeField(null=True)
     ended_by = models.CharField(max_length=7, choices=EndedBy, blank=True)
     reason = models.CharField(max_length=200, blank=True, help_text=_("Why it never came up."))
@@ -196,7 +203,17 @@ class Session(models.Model):
                 name="session_offers", fields=["offered_until"], condition=Q(state="waiting")
             ),
             # Read by the workers: what is to come up, and what is over.
-            models.Index(name="session_opening", fields=["id"], condition=Q(state="opening")),
+            models.Index(
+                name="session_opening",
+                fields=["id"],
+                condition=Q(state="opening", opening__isnull=True),
+            ),
+            models.Index(
+                name="session_opening_far",
+                fields=["id"],
+                condition=Q(state="opening", opening__isnull=False),
+            ),
+            models.Index(name="session_silent", fields=["closes_at"], condition=Q(state="quiet")),
             models.Index(
                 name="session_limit",
                 fields=["ends_at"],

@@ -21,6 +21,15 @@ FRESH = timedelta(seconds=2)
 AT_ONCE = 200  # sessions in one look; the next look takes those behind
 
 
+_also: list[Callable[[], object]] = []
+
+
+def swept(deed: Callable[[], object]) -> Callable[[], object]:
+    """Decorator: the sweep does this as well, whatever becomes of the rest."""
+    _also.append(deed)
+    return deed
+
+
 def tend() -> None:
     """Bring up what was opened and tell of what happened, while another worker looks out.
 
@@ -58,6 +67,11 @@ def sweep() -> None:
             route(tenant, now)
     except Exception:
         log.exception("The sweep of sessions failed; it comes again soon.")
+    for deed in _also:
+        try:
+            deed()
+        except Exception:
+            log.exception("A part of the sweep of sessions failed; it comes again soon.")
 
 
 def bring_up_all() -> bool:

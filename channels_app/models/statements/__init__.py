@@ -10,6 +10,7 @@ around it; on SQLite it is some statements in a transaction.
 
 from channels_app.models.statements.books import Origin, shift
 from channels_app.models.statements.claiming import Due, channels_due, claim
+from channels_app.models.statements.receiving import keep_event
 from channels_app.models.statements.running import moment, on_postgres, together
 from channels_app.models.statements.settling import Try, settle
 from channels_app.models.statements.waiting import left_by_time
@@ -20,6 +21,7 @@ __all__ = [
     "Try",
     "channels_due",
     "claim",
+    "keep_event",
     "left_by_time",
     "moment",
     "on_postgres",

@@ -6,6 +6,7 @@ from typing import Any
 from channels_app.models import Author, Event, EventKind, Message
 from channels_app.models.channel import Kind
 from channels_app.sessions.faces import Face, register_face
+from channels_app.sessions.services import Said
 
 TOLD = {
     EventKind.NEW_SESSION,
@@ -27,14 +28,15 @@ class CallbackFace(Face):
             return None
         body: dict[str, Any] = {"sessionId": str(event.session.public_id)}
         if message is not None:
-            body |= {"senderId": SENDERS[Author(message.author)], "message": _said(message)}
+            body |= {"senderId": SENDERS[Author(message.author)], "message": said(message)}
         else:
             body |= {"event": str(event.kind), **event.data}
         return {"type": "EVENT", "callback": {**body, "eventId": str(event.public_id)}}
 
 
-def _said(message: Message) -> dict[str, Any]:
-    said: dict[str, Any] = {"text": message.text} if message.text else {}
+def said(message: Message | Said) -> dict[str, Any]:
+    """Return the document's Message."""
+    body: dict[str, Any] = {"text": message.text} if message.text else {}
     if message.attachment_url:
-        said["attachment"] = {"type": message.attachment_type, "url": message.attachment_url}
-    return said
+        body["attachment"] = {"type": message.attachment_type, "url": message.attachment_url}
+    return body
