@@ -19,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from channels_app import channel_services as services
 from channels_app.admin.channel_deeds import UNREADABLE, ChannelDeeds
+from channels_app.admin.client_facts import client_facts
 from channels_app.admin.public_keys import public_keys
 from channels_app.admin.standing import badge, pause_in_words
 from channels_app.connectors.base import connector_for
@@ -173,6 +174,7 @@ class ChannelAdmin(ChannelDeeds):
             "unreadable": unreadable,
             "public_keys": [] if unreadable else public_keys(channel),
             "key_set": self._key_set(channel),
+            **client_facts(channel, timezone.now()),
         }
 
     @staticmethod

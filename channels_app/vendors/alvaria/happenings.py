@@ -24,6 +24,7 @@ from channels_app.sessions.attachments import attachment_problem
 from channels_app.sessions.events import emit
 from channels_app.sessions.services import Said
 from channels_app.tasks import wake
+from channels_app.vendors.alvaria.steps import silence_of
 
 ALIAS = "agentAlias"
 SYSTEM = "SYSTEM"  # senderId of what no agent there wrote
@@ -122,7 +123,11 @@ def _message(event: InboundEvent, body: "_Body", session: Session, now: datetime
     )
     if not session.is_open:
         return "It came after the session's end."
-    if session.state != SessionState.QUIET or by_system:
+    if session.state != SessionState.QUIET:
+        return None
+    session.closes_at = now + silence_of(session.channel)
+    session.save(update_fields=["closes_at"])
+    if by_system:  # an answer to it would be read by nobody
         return None
     work_type = _reply_work_type(session)
     if work_type is None:
