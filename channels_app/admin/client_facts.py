@@ -1,5 +1,6 @@
 """What the page of a channel says that calls a vendor who calls back."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -7,12 +8,15 @@ from django.conf import settings
 from django.urls import reverse
 
 from channels_app.log.words import Clock
-from channels_app.models import Channel, VendorToken
+from channels_app.models import Channel, InboundEvent, VendorToken
 from channels_app.models.channel import Kind
+
+STRAYS_SHOWN = 20
+BODY_SHOWN = 20_000  # characters
 
 
 def client_facts(channel: Channel, now: datetime) -> dict[str, Any]:
-    """Return where the vendor's callbacks come in, and why there is no access token."""
+    """Return where its callbacks come in, what was not understood, why there is no token."""
     if channel.kind != Kind.ALVARIA:
         return {}
     path = reverse("alvaria-callbacks", args=[channel.public_id])
@@ -20,7 +24,22 @@ def client_facts(channel: Channel, now: datetime) -> dict[str, Any]:
         "callback_url": f"{settings.BASE_URL}{path}",
         "believes_callbacks": bool(channel.setting("public_key")),
         "token_problem": _token_problem(channel, now),
+        "strays": _strays(channel, now),
     }
+
+
+def _strays(channel: Channel, now: datetime) -> list[dict[str, str]]:
+    """The newest callbacks that nothing could be made of."""
+    clock = Clock(now, channel.tenant.zone)
+    return [
+        {
+            "when": clock.when(event.received_at),
+            "kind": event.kind or "of no kind",
+            "reason": event.reason,
+            "body": json.dumps(event.body, indent=2, ensure_ascii=False)[:BODY_SHOWN],
+        }
+        for event in InboundEvent.objects.not_understood(channel)[:STRAYS_SHOWN]
+    ]
 
 
 def _token_problem(channel: Channel, now: datetime) -> str:

@@ -16,6 +16,10 @@ class InboundState(models.TextChoices):
 
 
 class InboundEventQuerySet(models.QuerySet["InboundEvent"]):
+    def not_understood(self, channel: Channel) -> Self:
+        """Newest first."""
+        return self.filter(channel=channel, state=InboundState.UNKNOWN).order_by("-pk")
+
     def pending(self) -> Self:
         """What is still to be carried out, in the order it came."""
         return self.filter(state=InboundState.PENDING).order_by("pk")
@@ -51,6 +55,10 @@ class InboundEvent(models.Model):
             models.Index(name="inbound_pending", fields=["id"], condition=Q(state="pending")),
             # Read by the list of what was not understood, newest first.
             models.Index(name="inbound_unknown", fields=["id"], condition=Q(state="unknown")),
+            # Read by a channel's page.
+            models.Index(
+                name="inbound_stray", fields=["channel", "id"], condition=Q(state="unknown")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -76,12 +76,13 @@ def _channel() -> tuple[str, str]:
     """Make the channel; returns the far end's private key and the path that it calls."""
     from channels_app.models import Channel
     from channels_app.signing_keys import new_private_key, public_pem
-    from tests.support.alvaria import make_far_channel
     from tests.support.channels import make_tenant
+    from tests.support.far_alvaria import alvaria_channel
 
     private = new_private_key()
-    channel: Channel = make_far_channel(
-        make_tenant("Bench"), "https://alvaria.example", public_key=public_pem(private)
+    settings = {"public_key": public_pem(private)}
+    channel: Channel = alvaria_channel(
+        make_tenant("Bench"), "https://alvaria.example", settings=settings
     )
     return private, f"/webhooks/alvaria/{channel.public_id}"
 

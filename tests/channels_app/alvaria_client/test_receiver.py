@@ -18,7 +18,7 @@ from channels_app.models import InboundEvent
 from tests.support.channels import make_channel, make_rsa_key
 from tests.support.far_alvaria import PRIVATE, PUBLIC, alvaria_channel, event, post, token_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 JOINED = event("AGENT_JOINED", str(uuid4()), agentAlias="John")
 BODY = json.dumps(JOINED).encode()
@@ -64,6 +64,7 @@ def test_a_replay_is_answered_200_and_changes_nothing(channel):
     assert InboundEvent.objects.values().get() == before
 
 
+@pytest.mark.django_db(transaction=True)
 def test_many_at_once_store_an_event_once(channel):
     answers = []
 
@@ -245,6 +246,15 @@ def test_odd_fields_are_kept_as_they_came(channel, fields):
     document = {**JOINED, **fields}
     assert post(channel, document).status_code == 200
     assert InboundEvent.objects.get().body == document
+
+
+def test_the_channels_page_shows_what_was_not_understood(channel, client_as):
+    post(channel, b'{"script": "<script>alert(1)</script>"}')
+    page = client_as("Auditor").get(f"/admin/channels_app/channel/{channel.pk}/change/")
+    words = page.content.decode()
+    assert "Callbacks that were not understood" in words
+    assert "It has no eventId that can be used." in words
+    assert "&lt;script&gt;alert(1)" in words
 
 
 def test_a_resting_channel_still_hears(channel):
