@@ -10,18 +10,20 @@ around it; on SQLite it is some statements in a transaction.
 
 from channels_app.models.statements.books import Origin, shift
 from channels_app.models.statements.claiming import Due, channels_due, claim
-from channels_app.models.statements.receiving import keep_event
+from channels_app.models.statements.receiving import Callback, callback_channel, keep_callback
 from channels_app.models.statements.running import moment, on_postgres, together
 from channels_app.models.statements.settling import Try, settle
 from channels_app.models.statements.waiting import left_by_time
 
 __all__ = [
+    "Callback",
     "Due",
     "Origin",
     "Try",
+    "callback_channel",
     "channels_due",
     "claim",
-    "keep_event",
+    "keep_callback",
     "left_by_time",
     "moment",
     "on_postgres",

@@ -8,6 +8,7 @@ import json
 import logging
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
@@ -17,9 +18,9 @@ from django.views.generic import View
 
 from channels_app.callback_verifying import BadToken, public_keys, verify_callback
 from channels_app.http.headers import storable
-from channels_app.models import Channel, InboundEvent, InboundState
+from channels_app.models import InboundState
 from channels_app.models.channel import Kind
-from channels_app.models.statements import keep_event
+from channels_app.models.statements import Callback, callback_channel, keep_callback
 from channels_app.vendors.alvaria.waking import wake_for_callbacks
 from channels_app.vendors.alvaria.wire import error, error_response
 from project.json_body import loads
@@ -47,23 +48,24 @@ class CallbackReceiver(View):
             log.exception("A callback could not be stored.")
             return refusal(500, "internal", "The callback could not be stored.", scope="request")
 
-    def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
-        channel = _channel(public_id)
-        if channel is None:
-            return refusal(404, "notFound", "There is no such callback URL.", scope="path")
+    def post(self, request: HttpRequest, public_id: UUID) -> HttpResponse:
+        found = callback_channel(public_id, Kind.ALVARIA.value)
+        if found is None:
+            return unknown_address(request)
+        channel, key = found
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             return refusal(411, "invalid", "Send a Content-Length.", scope="header")
         # The declared length first: nothing of a body that is too long is read.
         if _length(request) > BODY_MAX or len(request.body) > BODY_MAX:
             return refusal(413, "tooLong", f"The body may have {BODY_MAX:,} bytes.")
         try:
-            keys = public_keys(str(channel.setting("public_key")))
-            verify_callback(request.META.get("HTTP_AUTHORIZATION", ""), request.body, keys)
+            authorization = request.META.get("HTTP_AUTHORIZATION", "")
+            verify_callback(authorization, request.body, public_keys(key))
         except BadToken as problem:
             answer = refusal(401, "invalidToken", str(problem), scope="header")
             answer["WWW-Authenticate"] = "Bearer"
             return answer
-        store(channel, request.body)
+        keep_callback(channel, read(request.body))
         wake_for_callbacks()
         return HttpResponse(content_type="application/json")
 
@@ -88,27 +90,8 @@ def unknown_address(request: HttpRequest) -> JsonResponse:
 unknown_address.csrf_exempt = True  # type: ignore[attr-defined]
 
 
-def store(channel: Channel, body: bytes) -> None:
-    """Keep the event, unless it is here already.
-
-    What has no ``eventId``, or can't be read, is kept as well, under its own digest.
-    """
-    event = _read(body)
-    event.channel = channel
-    keep_event(event, json.dumps(event.body, ensure_ascii=False))
-
-
 def refusal(status: int, reason: str, words: str, *, scope: str = "body") -> JsonResponse:
     return JsonResponse(error_response(status, [error(reason, words, scope=scope)]), status=status)
-
-
-def _channel(public_id: str) -> Channel | None:
-    """Return the channel of this kind by its public id; any other is as none."""
-    return (
-        Channel.objects.filter(public_id=public_id, kind=Kind.ALVARIA)
-        .only("pk", "settings")
-        .first()
-    )
 
 
 def _length(request: HttpRequest) -> int:
@@ -116,29 +99,27 @@ def _length(request: HttpRequest) -> int:
     return int(declared[:18]) if declared.isascii() and declared.isdigit() else 0
 
 
-def _read(body: bytes) -> InboundEvent:
+def read(body: bytes) -> Callback:
+    """Read a callback as it is kept.
+
+    What has no ``eventId``, or can't be read, is kept as well, under its own digest.
+    """
     try:
-        document = loads(body.decode("utf-8-sig"))
+        text = body.decode("utf-8-sig")
+        document = loads(text)
     except ValueError as problem:
-        text = storable(body.decode("utf-8", "replace"))[:KEPT]
-        return _not_understood(body, {"body": text}, f"The body can't be read: {problem}")
+        what = json.dumps({"body": storable(body.decode("utf-8", "replace"))[:KEPT]})
+        return _not_understood(body, what, f"The body can't be read: {problem}")
     if not isinstance(document, dict):
-        return _not_understood(body, {"body": document}, "The body is no JSON object.")
+        return _not_understood(body, text, "The body is no JSON object.")
     event_id = document.get("eventId")
     if not isinstance(event_id, str) or not 0 < len(event_id) <= EVENT_ID_MAX:
-        return _not_understood(body, document, "It has no eventId that can be used.")
+        return _not_understood(body, text, "It has no eventId that can be used.")
     kind = document.get("event", MESSAGE if "message" in document else "")
-    return InboundEvent(
-        event_id=event_id,
-        kind=kind[:KIND_MAX] if isinstance(kind, str) else "",
-        body=document,
-    )
+    kind = kind[:KIND_MAX] if isinstance(kind, str) else ""
+    return Callback(event_id, kind, text, InboundState.PENDING.value, "")
 
 
-def _not_understood(body: bytes, document: dict[str, Any], why: str) -> InboundEvent:
-    return InboundEvent(
-        event_id=f"sha256:{sha256(body).hexdigest()}",
-        body=document,
-        state=InboundState.UNKNOWN,
-        reason=why[:200],
-    )
+def _not_understood(body: bytes, document: str, why: str) -> Callback:
+    event_id = f"sha256:{sha256(body).hexdigest()}"
+    return Callback(event_id, "", document, InboundState.UNKNOWN.value, why[:200])
