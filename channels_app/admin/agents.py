@@ -19,7 +19,7 @@ from channels_app.sessions import agents as services
 from channels_app.sessions.routing import GONE_AFTER
 from project.access.current import actor_of, tenant_of
 from project.access.models import User
-from project.tenant_admin import TenantAdmin
+from project.race_safe import RaceSafeAdmin
 
 
 class UserField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -48,7 +48,7 @@ class AgentForm(forms.ModelForm[Agent]):
 
 
 @admin.register(Agent)
-class AgentAdmin(TenantAdmin[Agent]):
+class AgentAdmin(RaceSafeAdmin[Agent]):
     form = AgentForm
     list_display = ("first_name", "person", "presence_shown", "load_shown", "skills")
     list_filter = ("presence",)

@@ -23,7 +23,7 @@ from channels_app.models import OpeningHours, WorkType
 from channels_app.models.work_type import MIDNIGHT, WEEKDAYS
 from channels_app.sessions import work_types as services
 from project.access.current import actor_of
-from project.tenant_admin import TenantAdmin
+from project.race_safe import RaceSafeAdmin
 
 SPANS_AT_MOST = 50
 
@@ -112,7 +112,7 @@ class HoursInline(admin.TabularInline[OpeningHours, WorkType]):
 
 
 @admin.register(WorkType)
-class WorkTypeAdmin(TenantAdmin[WorkType]):
+class WorkTypeAdmin(RaceSafeAdmin[WorkType]):
     form = WorkTypeForm
     inlines = (HoursInline,)
     list_display = ("name", "code_shown", "opening", "standing", "offer", "answered_by")

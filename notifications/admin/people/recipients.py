@@ -14,12 +14,12 @@ from channels_app.models import Channel
 from channels_app.models.channel import FOR_PEOPLE, Kind
 from notifications.admin.people.listing import ActiveFilter, Columns, PeopleList, RoleFilter
 from notifications.admin.people.transfer import PeopleTransfer
-from notifications.admin.saving import RaceSafeAdmin
 from notifications.forms.people import AddressForm, OwnRows, RecipientForm
 from notifications.models import Address, OptOut, Recipient
 from notifications.models.recipient import login_key
 from notifications.people import save_recipient, set_active
 from project.access.current import actor_of, tenant_of
+from project.race_safe import RaceSafeAdmin
 
 
 class AddressInline(admin.TabularInline[Address, Recipient]):

@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from notifications.admin.saving import RaceSafeAdmin
 from notifications.audience import Audience
 from notifications.forms.people import RoleForm
 from notifications.models import Notification, Recipient, Role
 from notifications.people import LUMA_ROLES
+from project.race_safe import RaceSafeAdmin
 
 NAMED = 10  # notifications that keep a role from being deleted
 

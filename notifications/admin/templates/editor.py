@@ -14,7 +14,6 @@ from django.utils.html import format_html
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_POST
 
-from notifications.admin.saving import RaceSafeAdmin
 from notifications.admin.templates import words
 from notifications.admin.templates.preview import (
     SAMPLE_MESSAGE,
@@ -35,6 +34,7 @@ from notifications.templating import (
 )
 from project.access.current import actor_of, tenant_of
 from project.access.models import User
+from project.race_safe import RaceSafeAdmin
 
 VERSIONS_SHOWN = 50
 

@@ -1,10 +1,13 @@
 """The work types' pages: what an Administrator sets, and what is refused in words."""
 
 import re
+import threading
 from datetime import time
 from html import unescape
 
 import pytest
+from django.db import connection
+from django.test import Client
 
 from channels_app.models import OpeningHours, WorkType
 from project.access.models import AuditEntry
@@ -156,6 +159,48 @@ def test_what_takes_no_sessions_is_no_default(admin, billing):
 )
 def test_what_does_not_fit_is_refused_in_words(admin, billing, outages, values, words):
     assert words in text(admin.post(page_of(billing), fields(**values)))
+
+
+def at_once(client: Client, *posts: tuple[str, dict[str, str]]) -> list:
+    """The answers to these posts, sent at the same moment."""
+    start, answers = threading.Barrier(len(posts)), []
+
+    def post(path: str, data: dict[str, str]) -> None:
+        try:
+            own = Client()
+            own.cookies.update(client.cookies)
+            start.wait(10)
+            answers.append(own.post(path, data))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=post, args=each) for each in posts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return answers
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_add_the_same_id_at_once_get_one_and_one_message(client_as):
+    client = client_as("Administrator")
+    answers = at_once(client, *[(f"{WORK_TYPES}add/", fields(name=name)) for name in ("A", "B")])
+    assert sorted(answer.status_code for answer in answers) == [200, 302]
+    [refused] = [answer for answer in answers if answer.status_code == 200]
+    assert "A work type with this ID exists." in text(refused)
+    assert WorkType.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_make_a_default_at_once_leave_one(client_as, billing, outages):
+    sent = [
+        (page_of(billing), fields(is_default="on")),
+        (page_of(outages), fields(name="Outages", code="33", is_default="on")),
+    ]
+    answers = at_once(client_as("Administrator"), *sent)
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert WorkType.objects.filter(is_default=True).count() == 1
 
 
 def test_whether_it_is_open_stands_on_the_list_and_on_its_page(admin, billing, outages):
