@@ -67,6 +67,7 @@
       }
     }
     for (const name of ["waits", "unread", "row"]) root.dataset[name] = answer.dataset[name];
+    const joined = !root.hasAttribute("data-mine") && "mine" in answer.dataset;
     root.toggleAttribute("data-mine", "mine" in answer.dataset);
     root.dataset.session = byId("deed-session").value = session;
     if (key && !focused.isConnected) refocus(place, key);
@@ -77,7 +78,7 @@
       showWaitingReplies();
     }
     placeReply();
-    if (moved && jump && fine && !form.hidden) box.focus();
+    if ((moved || joined) && jump && fine && !form.hidden) box.focus();
     tick();
     settle();
     return answer.dataset.problem || "";
