@@ -89,17 +89,15 @@ class Standing:
         return row is not None and (row.agent_id == self.agent.pk or self.may_join(row))
 
     @property
-    def has_room(self) -> bool:
-        return len(self.mine) < self.agent.capacity
-
-    @property
     def version(self) -> str:
         me = (self.agent.presence, self.agent.capacity, self.agent.alias, self.shown)
         return hashlib.sha256(repr((me, *self.rows)).encode()).hexdigest()[:20]
 
     def needs_routing(self, now: datetime) -> bool:
         """Whether an offer has lapsed, or something is offered to nobody and could be to them."""
-        takes = self.agent.presence == Presence.AVAILABLE and self.has_room
+        asked = sum(row.offered_to_id == self.agent.pk for row in self.waiting)
+        has_room = len(self.mine) + asked < self.agent.capacity
+        takes = self.agent.presence == Presence.AVAILABLE and has_room
         return any(
             takes if row.offered_until is None else row.offered_until <= now for row in self.waiting
         )

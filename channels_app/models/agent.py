@@ -22,10 +22,10 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         return self.filter(presence=Presence.AVAILABLE, user__is_active=True)
 
     def with_load(self) -> Self:
-        """Annotate ``load``: how many sessions each has in hand, and is offered."""
+        """Annotate ``load`` and ``offered``: how many sessions each has in hand, and is offered."""
         in_hand = Count("sessions", filter=Q(sessions__state="active"), distinct=True)
         offered = Count("offers", filter=Q(offers__state="waiting"), distinct=True)
-        return self.annotate(load=in_hand + offered)
+        return self.annotate(load=in_hand, offered=offered)
 
 
 class Agent(models.Model):
@@ -48,7 +48,8 @@ class Agent(models.Model):
     # When their console was last open; who is gone is asked no more.
     seen_at = models.DateTimeField(null=True, editable=False)
 
-    load: int  # with_load() annotates it
+    load: int  # with_load() annotates these
+    offered: int
 
     objects = AgentQuerySet.as_manager()
 

@@ -45,7 +45,7 @@ def free_agents(tenant: Tenant, now: datetime) -> list[Free]:
     free = []
     for agent in turn.prefetch_related("work_types"):
         skills = frozenset(kind.pk for kind in agent.work_types.all())
-        free.append(Free(agent, agent.capacity - agent.load, skills))
+        free.append(Free(agent, agent.capacity - agent.load - agent.offered, skills))
     return [one for one in free if one.room > 0]
 
 

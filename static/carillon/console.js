@@ -45,7 +45,10 @@
 
   function take(html, { jump = false, push = jump } = {}) {
     const answer = new DOMParser().parseFromString(html, "text/html").getElementById("answer");
-    if (!answer) throw new Error("not an answer of the console");
+    if (!answer) { // the person is an agent no more
+      location.reload();
+      return "";
+    }
     const moved = answer.dataset.session !== session;
     if (moved) {
       keepDraft();

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels_app.models import Agent, Event, EventKind, Presence, Session
@@ -84,6 +86,28 @@ def test_a_full_agent_is_offered_nothing_more(sit, write):
     session = write("Chidi Obi")
     mara.live()
     assert offered_to(session) is None
+
+
+def test_no_more_is_offered_than_there_are_places_for(sit, write):
+    mara = sit("Mara", capacity=2)
+    for name in ("Ana Ruiz", "Bo Chen", "Chidi Obi", "Lena Vogt"):
+        write(name)
+    assert part(mara.page(), "waiting").count("Offered to you") == 2
+    mara.has(Session.objects.get(contact_name="Ana Ruiz"))
+    assert part(mara.live(), "waiting").count("Offered to you") == 1  # and one place is taken
+    lapsed = Session.objects.filter(offered_to=mara.agent)
+    lapsed.update(offered_until=timezone.now())
+    assert part(mara.live(), "waiting").count("Offered to you") == 1
+
+
+def test_a_look_with_nothing_to_route_writes_nothing(sit, write):
+    mara = sit("Mara", capacity=1)
+    for name in ("Ana Ruiz", "Bo Chen"):
+        write(name)
+    mara.page()
+    with CaptureQueriesContext(connection) as asked:
+        mara.live()
+    assert not [query for query in asked if query["sql"].startswith(("UPDATE", "INSERT"))]
 
 
 def test_being_there_is_written_once_in_a_while(mara):
