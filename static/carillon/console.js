@@ -523,7 +523,6 @@
     wanted = offered = null;
     chooses = false;
     menu.hidden = true;
-    box.setAttribute("aria-expanded", "false");
     box.removeAttribute("aria-activedescendant");
   }
 
@@ -540,7 +539,6 @@
       offered = query;
       menu.innerHTML = html;
       menu.hidden = false;
-      box.setAttribute("aria-expanded", "true");
       mark(options().length ? 0 : -1);
       if (chooses && active >= 0) insert(options()[active]);
       chooses = false;
