@@ -39,6 +39,7 @@ def test_an_export_holds_every_column(admin_client, make_person):
         "chat": "",
         "webhook": "",
         "luma": "ana.l",
+        "alvaria": "",
         "opt_outs": "chat;email",
     }
 
@@ -67,7 +68,7 @@ def test_a_workbook_holds_texts_and_no_formulas(admin_client, make_person):
     response = admin_client.post(EXPORT, {"format": "1"})
     assert response["Content-Disposition"].endswith('.xlsx"')
     sheet = load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
-    assert [cell.data_type for row in sheet.iter_rows() for cell in row if cell.value] == ["s"] * 14
+    assert [cell.data_type for row in sheet.iter_rows() for cell in row if cell.value] == ["s"] * 15
     assert sheet["A2"].value == "'=1+1"
     assert sheet["E2"].value == "-1"
 

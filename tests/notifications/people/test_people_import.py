@@ -122,7 +122,7 @@ def test_one_bad_row_keeps_the_whole_file_out(check, problems):
         ("ana,,,,,perhaps,", "Line 2, active: “perhaps” is neither true nor false."),
         (
             "ana,,,,,,pigeon",
-            "Line 2, opt_outs: “pigeon” is not one of chat, email, webhook, luma, *.",
+            "Line 2, opt_outs: “pigeon” is not one of chat, email, webhook, luma, alvaria, *.",
         ),
         ("ana,,,", "Line 2: It has 4 cells, the first line has 7; is it cut off?"),
         ("ana,,,,,,,more", "Line 2: It has 8 cells, the first line has 7."),
