@@ -37,6 +37,9 @@ def check_setting(setting: Setting, value: str) -> None:
     if setting.kind == "url":
         for name in setting.placeholders:
             value = value.replace(f"{{{name}}}", "x")
+        if setting.placeholders and ("{" in value or "}" in value):
+            names = ", ".join(f"{{{name}}}" for name in setting.placeholders)
+            raise ValidationError(f"In braces there may be {names} only.")
         try:
             # The URL alone; where its host stands is judged when a socket opens.
             AddressPolicy().check_url(value)

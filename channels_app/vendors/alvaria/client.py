@@ -58,6 +58,7 @@ class Alvaria(SteppedConnector):
             "token_url",
             "Token URL",
             kind="url",
+            placeholders=("orgId",),
             help="Such as https://myaspect.{region}.id.aspect-cloud.net"
             "/tokenservice/oauth2/access_token.",
         ),
@@ -72,7 +73,9 @@ class Alvaria(SteppedConnector):
         Setting("client_id", "Client ID"),
         Setting("client_secret", "Client secret", secret=True),
         Setting("api_key", "API key", secret=True, help="Sent as x-api-key."),
-        Setting("work_type_id", "Work type ID", help="Of whom sessions are opened with there."),
+        Setting(
+            "work_type_id", "Work type ID", help="The one that sessions are opened with there."
+        ),
         Setting(
             "integration",
             "Integration",
@@ -121,7 +124,8 @@ class Alvaria(SteppedConnector):
             "Accept": "application/json",
         }
         body = urlencode(fields).encode()
-        return HttpRequest("POST", str(credentials.settings["token_url"]), headers, body)
+        url = _with_organisation(str(credentials.settings["token_url"]), credentials)
+        return HttpRequest("POST", url, headers, body)
 
     def token(self, response: HttpResponse) -> Token:
         answer = _object(response)
@@ -208,8 +212,11 @@ def _url(credentials: Credentials, what: str) -> str:
     base = str(credentials.settings["api_url"]).rstrip("/")
     if not base.endswith("/serverMessaging"):
         base += PATH
-    org_id = quote(str(credentials.settings["org_id"]), safe="")
-    return f"{base.replace('{orgId}', org_id)}/{what}"
+    return f"{_with_organisation(base, credentials)}/{what}"
+
+
+def _with_organisation(url: str, credentials: Credentials) -> str:
+    return url.replace("{orgId}", quote(str(credentials.settings["org_id"]), safe=""))
 
 
 def _headers(credentials: Credentials, session_id: str = "") -> dict[str, str]:
