@@ -1,8 +1,15 @@
 """A message to a contact: a session is opened, the message is said there."""
 
 import pytest
+from django.utils import timezone
 
+from channels_app import tasks, vendor_tokens
+from channels_app.dispatch.claims import Lane, claim
+from channels_app.dispatch.results import of_response
+from channels_app.dispatch.settle import hand_back, settle
+from channels_app.http import Finished, fetch
 from channels_app.models import Attempt, Delivery, Event, InboundEvent, Message, Session
+from channels_app.vendors.alvaria.client import Alvaria
 from channels_app.vendors.alvaria.inbound import carry_out_all
 from tests.support.far_alvaria import (
     MESSAGE,
@@ -19,6 +26,8 @@ from tests.support.far_alvaria import (
 from tests.support.receiver import Answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+STEPS = Alvaria()
 
 
 def come_up(channel, session: Session, **fields) -> None:
@@ -304,3 +313,62 @@ def test_many_contacts_at_once_each_get_a_session_of_their_own(channel, far_end,
     assert {one.json()["contactName"] for one in far_end.sent("POST", SESSION)} == set(contacts)
     assert len(far_end.sent("POST", TOKEN_PATH)) == 1
     assert Event.objects.filter(kind="MESSAGE").count() == 200
+
+
+def test_a_worker_that_is_lost_with_the_answer_leaves_nothing_stuck(channel, far_end, books):
+    """It has asked for the session, and nobody has written down what was answered."""
+    (delivery,) = enqueue_to(channel, "Ana")
+    vendor_tokens.fetch_token(channel.pk)
+    lane, now = Lane.of(channel.pk), timezone.now()
+    assert lane.has_token(now)
+    taken = claim(lane, 1, now=now, holder="lost")
+    STEPS.prepare(taken, now)
+    request = STEPS.request(taken[0], lane.credentials, now)
+    assert fetch(request, lane.policy).status == 202
+    Delivery.objects.filter(pk=delivery.pk).update(lease_until=now)
+    tasks.sweep()
+
+    Delivery.objects.filter(pk=delivery.pk).update(due_at=now)  # its next try has come
+    dispatch()
+    session = Session.objects.get()
+    assert session.vendor_id
+    come_up(channel, session)
+    dispatch()
+    assert books() == {"sent": 1}
+    assert Message.objects.count() == 1
+    outcomes = Attempt.objects.order_by("number").values_list("outcome", flat=True)
+    assert list(outcomes) == ["unknown", "accepted", "accepted"]
+
+
+def test_a_worker_that_is_lost_before_its_request_is_as_if_it_had_not_been(channel, books):
+    (delivery,) = enqueue_to(channel, "Ana")
+    vendor_tokens.fetch_token(channel.pk)
+    lane, now = Lane.of(channel.pk), timezone.now()
+    taken = claim(lane, 1, now=now, holder="stopped")
+    STEPS.prepare(taken, now)
+    hand_back(taken, holder="stopped")
+    dispatch()
+    come_up(channel, Session.objects.get())
+    dispatch()
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempt_count, books()) == ("sent", 2, {"sent": 1})
+    assert Message.objects.count() == 1
+
+
+def test_answers_that_come_too_late_name_no_session(channel, far_end):
+    """The row was given back meanwhile, and is another worker's."""
+    (delivery,) = enqueue_to(channel, "Ana")
+    vendor_tokens.fetch_token(channel.pk)
+    far_end.answer("POST", SESSION, as_json(202, {"sessionId": "the-first"}))
+    lane, now = Lane.of(channel.pk), timezone.now()
+    late = claim(lane, 1, now=now, holder="late")
+    STEPS.prepare(late, now)
+    request = STEPS.request(late[0], lane.credentials, now)
+    answer = Finished(1, now, 0.1, fetch(request, lane.policy), None)
+    Delivery.objects.filter(pk=delivery.pk).update(lease_until=now)
+    tasks.sweep()
+    Delivery.objects.filter(pk=delivery.pk).update(due_at=now)
+    dispatch()
+    named = Session.objects.get().vendor_id
+    assert settle([of_response(late[0], STEPS, answer)], now=timezone.now()) == 0
+    assert Session.objects.get().vendor_id == named != "the-first"
