@@ -3,8 +3,8 @@
 import pytest
 
 from channels_app.models import Channel
-from tests.support.alvaria import PUBLIC
 from tests.support.channels import make_rsa_key
+from tests.support.far_alvaria import PUBLIC
 
 pytestmark = pytest.mark.django_db
 
