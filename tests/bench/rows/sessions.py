@@ -168,19 +168,26 @@ class Server:
         self.headers = {"Authorization": f"Bearer {token}", "x-api-key": made.api_key}
 
     def shares(self) -> list[list[Any]]:
-        """The sessions, parted among as many senders as there are agents."""
-        return [self.sessions[start::AGENTS] for start in range(AGENTS)]
+        """The sessions of each agent; the first of them is the one that the console shows."""
+        each = SESSIONS // AGENTS
+        return [self.sessions[start : start + each] for start in range(0, SESSIONS, each)]
 
     def talk(self, sessions: list[Any], clocks: Clocks, over: Signal) -> None:
-        pause = SAYS / len(sessions)
+        """Say something in each session, and as often again in the one that is shown.
+
+        Of the others a console shows the last words only, so those are not timed.
+        """
+        shown, pause = sessions[0], SAYS / (2 * len(sessions))
         with requests.Session() as line:
             while not over.wait(random.uniform(0, 2 * pause)):
-                word, session = f"c{uuid.uuid4().hex[:12]}", random.choice(sessions)
+                session = random.choice([shown, random.choice(sessions)])
+                word = f"{'c' if session is shown else 'b'}{uuid.uuid4().hex[:12]}"
                 headers = {**self.headers, "server-messaging-session-id": str(session.public_id)}
                 body = {"text": f"{word} and so on"}
                 answer = line.post(self.url, json=body, headers=headers, timeout=30)
                 if answer.status_code == 202:
-                    clocks.said[word] = time.monotonic()
+                    if session is shown:
+                        clocks.said[word] = time.monotonic()
                 else:
                     clocks.wrong.append(f"message: {answer.status_code}")
 
