@@ -15,7 +15,7 @@ from channels_app.console.standing import Standing, standing_of
 from channels_app.console.talk import said_before, talk
 from channels_app.models import Agent, Session
 from channels_app.sessions.files import LARGEST
-from channels_app.sessions.routing import route
+from channels_app.sessions.routing import route_if_nobody_does
 
 HERE = "admin/channels_app/session/console"
 LIVE = "X-Console"  # asked by a page that is live, which gets what has changed
@@ -25,7 +25,7 @@ def look(agent: Agent, shown: int | None) -> Standing:
     """See how things stand, after moving on what is due. Raises Http404 for no session here."""
     standing = standing_of(agent, shown)
     now = timezone.now()
-    if standing.needs_routing(now) and route(agent.tenant, now):
+    if standing.needs_routing(now) and route_if_nobody_does(agent.tenant, now):
         standing = standing_of(agent, shown)
     if shown and standing.opened is None:
         raise Http404("There is no such session here.")

@@ -5,10 +5,13 @@ than room for them. Whoever lets one pass is not asked for the same session for 
 nobody else is there, it stays in the queue that all see.
 """
 
+import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -18,10 +21,14 @@ from channels_app.sessions.events import emit
 from channels_app.sessions.locking import locked
 from project.access.models import Tenant
 
+log = logging.getLogger(__name__)
+
 # A console that was not open for so long has nobody before it; it looks each half second.
 GONE_AFTER = timedelta(seconds=30)
 ASKED_AGAIN_AFTER = timedelta(minutes=5)
-AT_ONCE = 100  # sessions that one look goes through
+AT_MOST = 5  # seconds that one who routes keeps others from it, should its process die
+AT_ONCE = 100  # sessions that one call goes through
+A_FEW = 4  # that a console's look does: writers have room between two of them
 
 
 @dataclass(slots=True)
@@ -55,15 +62,15 @@ def offer(session: Session, now: datetime, *, to: Agent | None = None) -> bool:
     return agent is not None and _offer(session, agent, now)
 
 
-def route(tenant: Tenant, now: datetime | None = None) -> int:
+def route(tenant: Tenant, now: datetime | None = None, *, most: int = AT_ONCE) -> int:
     """Take back the offers that nobody took, and offer what waits. Returns how many it offered.
 
     Called where something has changed: an agent is there or has room, time has passed. Writes
-    only where there is something to do.
+    only where there is something to do. ``most``: how many sessions it goes through, the oldest.
     """
     now = now or timezone.now()
     lapsed = Session.objects.of(tenant).lapsed(now).values_list("pk", flat=True)
-    for pk in list(lapsed[:AT_ONCE]):
+    for pk in list(lapsed[:most]):
         _take_back(pk, now)
     free = free_agents(tenant, now)
     if not free:
@@ -72,12 +79,35 @@ def route(tenant: Tenant, now: datetime | None = None) -> int:
     skills = frozenset[int]().union(*(one.skills for one in free))
     waiting = Session.objects.of(tenant).unoffered().filter(work_type__in=skills)
     for session in waiting.only("pk", "work_type", "passed_by")[:AT_ONCE]:
+        if offered == most:
+            break
         agent = _first(free, session, now)
         if agent is not None:
             with transaction.atomic():
                 row = locked(session.pk)
                 offered += row.offered_to is None and _offer(row, agent, now)
     return offered
+
+
+def route_if_nobody_does(tenant: Tenant, now: datetime) -> int:
+    """Route a little for a console's look, unless somebody is at it in this moment.
+
+    All consoles see the same offer lapse; each would take the session's lock to find it moved. A
+    cache that is down keeps nobody from it.
+    """
+    at_it = f"routing:{tenant.pk}"
+    try:
+        is_free = cache.add(at_it, 1, AT_MOST)
+    except Exception:
+        log.exception("The cache does not answer.")
+        is_free = True
+    if not is_free:
+        return 0
+    try:
+        return route(tenant, now, most=A_FEW)
+    finally:
+        with suppress(Exception):  # else it lapses
+            cache.delete(at_it)
 
 
 def tenants_to_route(now: datetime) -> list[Tenant]:

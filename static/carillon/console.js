@@ -79,6 +79,7 @@
       show(session ? "talk" : "queue");
       bringDraft();
       showWaitingReplies();
+      clock.postMessage(0); // to note at once what is seen now
     }
     placeReply();
     if ((moved || joined) && jump && fine && !form.hidden) box.focus();

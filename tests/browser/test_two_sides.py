@@ -215,6 +215,8 @@ def test_what_is_typed_stays_with_its_session(customer, mara, at_desk, waiting):
     ana, _bo = waiting("Ana Ruiz", "Hello"), waiting("Bo Chen", "Hi")
     page = at_desk(mara)
     row(page, "Ana Ruiz").click()
+    expect(reply(page)).to_be_focused()
+    expect(row(page, "Ana Ruiz")).not_to_contain_text("unread")
     reply(page).fill("For Ana, not finished")
     row(page, "Bo Chen").click()
     expect(page.locator(".talk-head")).to_contain_text("Bo Chen")

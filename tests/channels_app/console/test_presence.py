@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -86,6 +87,18 @@ def test_a_full_agent_is_offered_nothing_more(sit, write):
     session = write("Chidi Obi")
     mara.live()
     assert offered_to(session) is None
+
+
+def test_while_one_moves_offers_on_another_look_does_not(mara, write, tenant):
+    mara.page()
+    session = write()
+    Session.objects.filter(pk=session.pk).update(offered_to=None, offered_until=None)
+    cache.add(f"routing:{tenant.pk}", 1)
+    assert mara.live().status_code == 200
+    assert offered_to(session) is None
+    cache.clear()
+    mara.live()
+    assert offered_to(session) == mara.agent
 
 
 def test_no_more_is_offered_than_there_are_places_for(sit, write):
