@@ -1,23 +1,18 @@
-"""Sessions that we opened at a far end, as its client: heard from, ended there, closed here.
+"""Sessions that we opened at a far end, as its client: what is heard of them from there.
 
 Each deed is done in its caller's transaction, with the session's row locked.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from channels_app.models import (
     Author,
-    EndedBy,
-    EventKind,
     Message,
     MessageState,
     Session,
     SessionState,
     WorkType,
 )
-from channels_app.sessions.events import emit
 from channels_app.sessions.routing import offer
 from channels_app.sessions.services import Said
 
@@ -57,17 +52,4 @@ def ask_for_an_agent(session: Session, work_type: WorkType, *, now: datetime) ->
     session.state, session.waiting_since, session.work_type = SessionState.WAITING, now, work_type
     session.save(update_fields=["state", "waiting_since", "work_type"])
     offer(session, now)
-    return True
-
-
-def end(
-    session: Session, ended_by: EndedBy, *, now: datetime, data: Mapping[str, Any] | None = None
-) -> bool:
-    """End it; the far end is told where it was not the one who ended it. False: it had ended."""
-    if not session.is_open:
-        return False
-    session.state, session.ended_by, session.ended_at = SessionState.ENDED, ended_by, now
-    session.offered_to, session.offered_until = None, None
-    session.save(update_fields=["state", "ended_by", "ended_at", "offered_to", "offered_until"])
-    emit(session, EventKind.SESSION_END, data=data or {"status": "SUCCESS", "from": "SYSTEM"})
     return True

@@ -212,15 +212,6 @@ def said_before(session: Session, public_id: UUID | None) -> Message | None:
     return Message.objects.of_session(session).filter(public_id=public_id).first()
 
 
-def say_by_itself(session: Session, said: Said) -> Message:
-    """Tell the contact something that nobody wrote, such as when somebody will be there."""
-    with transaction.atomic():
-        session = locked(session.pk)
-        if not session.is_open:
-            raise NotPossible("The session has ended.")
-        return _tell(session, said, Author.SYSTEM, session.tenant.name, None)
-
-
 def _tell(
     session: Session,
     said: Said,
@@ -313,7 +304,7 @@ def end_by_agent(session: Session, *, agent: Agent) -> Session:
     """Raises NotPossible where the session is not this agent's."""
     with transaction.atomic():
         session = _in_hand(session, agent)
-        _end(session, EndedBy.AGENT, by=agent.alias)
+        end(session, EndedBy.AGENT, by=agent.alias)
     return session
 
 
@@ -341,7 +332,7 @@ def end_by_contact(session: Session) -> bool:
             _bring_up(session, timezone.now())  # first what came first
         if not session.is_open:
             return False
-        _end(session, EndedBy.CONTACT)
+        end(session, EndedBy.CONTACT)
     return True
 
 
@@ -351,19 +342,19 @@ def end_at_limit(pk: int) -> bool:
         session = locked(pk)
         if not session.is_open or session.ends_at is None or session.ends_at > timezone.now():
             return False
-        _end(session, EndedBy.LIMIT)
+        end(session, EndedBy.LIMIT)
     return True
 
 
-def _end(session: Session, ended_by: EndedBy, *, by: str = "") -> None:
-    session.state, session.ended_by, session.ended_at = (
-        SessionState.ENDED,
-        ended_by,
-        timezone.now(),
-    )
+def end(
+    session: Session, ended_by: EndedBy, *, by: str = "", data: Mapping[str, Any] | None = None
+) -> None:
+    """End a locked, open session. ``data``: what a far end said of it that ended it itself."""
+    now = timezone.now()
+    session.state, session.ended_by, session.ended_at = SessionState.ENDED, ended_by, now
     session.offered_to, session.offered_until = None, None
     session.save(update_fields=["state", "ended_by", "ended_at", "offered_to", "offered_until"])
-    data = {"status": "SUCCESS"}
+    said = {"status": "SUCCESS"}
     if ended_by != EndedBy.CONTACT:
-        data["from"] = "SYSTEM"  # Alvaria's only word for "not by the client"
-    emit(session, EventKind.SESSION_END, by=by, data=data)
+        said["from"] = "SYSTEM"  # Alvaria's only word for "not by the client"
+    emit(session, EventKind.SESSION_END, by=by, data=data or said)

@@ -13,7 +13,8 @@ from channels_app.models.channel import Kind
 from channels_app.models.delivery import CLOSED, OPEN
 from channels_app.models.session import SessionQuerySet
 from channels_app.sessions.locking import locked
-from channels_app.sessions.outward import end, never_came_up
+from channels_app.sessions.outward import never_came_up
+from channels_app.sessions.services import end
 from channels_app.sessions.tending import swept
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def _close(pk: int) -> None:
             session.closes_at = now + AGAIN
             session.save(update_fields=["closes_at"])
         else:
-            end(session, EndedBy.LIMIT, now=now)
+            end(session, EndedBy.LIMIT)
 
 
 def _is_in_use(session: Session) -> bool:

@@ -22,7 +22,7 @@ from channels_app.payload import URL_MAX
 from channels_app.sessions import outward
 from channels_app.sessions.attachments import attachment_problem
 from channels_app.sessions.events import emit
-from channels_app.sessions.services import Said
+from channels_app.sessions.services import Said, end
 from channels_app.tasks import wake
 from channels_app.vendors.alvaria.steps import silence_of
 
@@ -82,8 +82,10 @@ def _session_end(event: InboundEvent, body: "_Body", session: Session, now: date
     if status == "FAILED":
         return "The far end could not end the session."
     data = {"status": status, **_given(body, "from")}
-    ended = outward.end(session, EndedBy.FAR_END, now=now, data=data)
-    return None if ended else "It had ended here already."
+    if not session.is_open:
+        return "It had ended here already."
+    end(session, EndedBy.FAR_END, data=data)
+    return None
 
 
 def _agent_joined(

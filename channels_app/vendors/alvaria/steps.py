@@ -32,8 +32,7 @@ from channels_app.models.session import CLOSED
 from channels_app.payload import URL_MAX, Stored, plain_text
 from channels_app.sessions.faces import LIFE
 from channels_app.sessions.locking import locked
-from channels_app.sessions.outward import end
-from channels_app.sessions.services import Said
+from channels_app.sessions.services import Said, end
 from channels_app.vendors.alvaria.client_face import DEED
 from channels_app.vendors.alvaria.face import said
 from channels_app.vendors.alvaria.waking import wake_for_callbacks
@@ -105,7 +104,9 @@ def settled(tries: Sequence[tuple[Delivery, Verdict]]) -> None:
         if isinstance(verdict, SessionGone | NoSession) and isinstance(one.prepared, Tell | End):
             open_there = Session.objects.open().filter(channel=one.channel_id)
             for pk in open_there.filter(vendor_id=one.prepared.session_id).values_list("pk"):
-                end(locked(*pk), EndedBy.FAR_END, now=now)
+                session = locked(*pk)
+                if session.is_open:
+                    end(session, EndedBy.FAR_END)
 
 
 def content(payload: Stored) -> Said:
