@@ -37,7 +37,9 @@ BILL = """\
 {"title": "Your bill is ready",
  "text": "@recipient.name, your bill of @event.amount is due on @event.due|date:\\"long\\".",
  "actions": [{"title": "See the bill", "url": "https://my.acme.example/bills/@event.number"}]}"""
+THANKS = "Thank you for writing, @recipient.first_name. I am looking into it."
 TEMPLATES = (
+    ("Thank you", ContentType.TEXT, THANKS),
     ("Planned outage", ContentType.TEXT, OUTAGE),
     ("Outage map", ContentType.IMAGE, MAP),
     ("Bill ready", ContentType.CARD, BILL),
