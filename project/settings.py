@@ -295,6 +295,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"no_chat_links": {"()": "project.log_filter.WithoutChatLinks"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["no_chat_links"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": env.str("CARILLON_LOG_LEVEL", default="WARNING")},
 }
