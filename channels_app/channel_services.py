@@ -12,6 +12,7 @@ from channels_app.connectors.base import Setting, connector_for
 from channels_app.dispatch.breaker import UNPAUSED, try_now
 from channels_app.models import Channel
 from channels_app.secrets import SecretsUnreadable, reseal
+from channels_app.signing_keys import signing_key
 from channels_app.tasks import wake
 from channels_app.vendor_tokens import forget
 from project.access.audit import Actor, record
@@ -107,11 +108,13 @@ def rotate(channel: Channel, *, by: Actor, overlap: timedelta) -> dict[str, str]
     """Make the channel's generated secrets anew; return those that the far end must hold too.
 
     Where secrets may overlap, the predecessor stays good for ``overlap``; one from an earlier
-    rotation ends.
+    rotation ends. But of keys the one that signs goes on until then: what was to follow it has
+    signed nothing yet, and receivers may have no other.
     """
     connector = connector_for(channel.kind)
     names = [setting.name for setting in generated(channel)]
     overlapping = {setting.name for setting in generated(channel) if setting.overlaps}
+    keys = {setting.name for setting in generated(channel) if setting.kind == "key"}
     made = {name: connector.new_secret(name) for name in names}
     shared = _shared(channel)
     until = (timezone.now() + overlap).isoformat()
@@ -119,10 +122,13 @@ def rotate(channel: Channel, *, by: Actor, overlap: timedelta) -> dict[str, str]
         channel.sealed = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk).sealed
         secrets = _opened(channel)
         for name in names:
+            before = secrets.get(name)
+            if name in keys:
+                before = signing_key(secrets, name, timezone.now())
             secrets.pop(f"old_{name}", None)
             secrets.pop(f"old_{name}_until", None)
-            if overlap and name in overlapping and name in secrets:
-                secrets[f"old_{name}"] = secrets[name]
+            if overlap and name in overlapping and before:
+                secrets[f"old_{name}"] = before
                 secrets[f"old_{name}_until"] = until
         channel.keep_secrets({**secrets, **made})
         channel.save(update_fields=["sealed", "updated_at"])

@@ -104,6 +104,8 @@ class ChannelDeeds(TenantAdmin[Channel]):
             return redirect(self._url(channel))
         overlaps = any(setting.overlaps for setting in generated)
         form = RotateForm(request.POST or None) if overlaps else None
+        if form is not None and generated[0].kind == "key":
+            form.fields["overlap"].label = "The old key signs on for"
         if request.method == "POST" and (form is None or form.is_valid()):
             overlap = timedelta(hours=form.cleaned_data["overlap"]) if form else timedelta()
             issued = services.rotate(channel, by=actor_of(request), overlap=overlap)

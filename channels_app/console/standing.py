@@ -8,7 +8,7 @@ would alter; only a change is drawn, which takes more.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -53,6 +53,7 @@ class Row(NamedTuple):
     told: int  # changes when the far end has been told of a message; of the shown one only
 
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
 ANNOTATED = ("is_skill", "last", "told")
 COLUMNS = tuple(name for name in Row._fields if name not in ANNOTATED)
 
@@ -107,6 +108,7 @@ def standing_of(agent: Agent, shown: int | None) -> Standing:
     """See how things stand. ``shown``: the id of the session that the console shows."""
     found = _rows.all(agent.pk, agent.tenant_id, shown or 0)
     rows = [Row._make(getattr(each, name) for name in Row._fields) for each in found]
+    rows.sort(key=lambda row: (row.offered_to_id != agent.pk, row.waiting_since or _NEVER, row.pk))
     return Standing(agent, rows, shown)
 
 
@@ -128,7 +130,10 @@ def _look(agent_id: int, tenant_id: int, shown: int) -> QuerySet[Session]:
     )
     offered_first = Case(When(Q(offered_to=agent), then=_whole(0)), default=_whole(1))
     waiting_last = Case(When(state=SessionState.WAITING, then=_whole(1)), default=_whole(0))
-    return found.order_by(waiting_last, offered_first, "waiting_since", "pk").only(*COLUMNS)[:_MOST]
+    # The one that is shown is among them however long the queue is; see standing_of.
+    shown_first = Case(When(pk=shown, then=0), default=1)
+    order = (shown_first, waiting_last, offered_first, "waiting_since", "pk")
+    return found.order_by(*order).only(*COLUMNS)[:_MOST]
 
 
 def _told() -> QuerySet[Message, Any]:

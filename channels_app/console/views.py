@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from channels_app.chat_window import number
 from channels_app.console.drawing import HERE, answer, look, no_agent, parts, whole_page
@@ -121,6 +121,7 @@ def say(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse:
     return answer(request, agent, session.pk)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @as_agent
 def transfer(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse:
     """GET: to whom it may go, as things stand now. POST: hand it on."""
@@ -189,10 +190,10 @@ def _shown(request: HttpRequest, agent: Agent) -> int | None:
 
     The look each half second names it by id, which spares a query.
     """
-    if row := request.GET.get("row"):
-        return number(row)
     asked = request.POST.get("session") or request.GET.get("session")
     try:
+        if row := request.GET.get("row"):
+            return number(row)
         return _session(agent, UUID(asked)).pk if asked else None
     except ValueError as error:
         raise Http404("There is no such session here.") from error

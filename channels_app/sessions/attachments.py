@@ -30,8 +30,7 @@ def attachment_problem(url: str, channel: Channel) -> str:
     except ValueError:
         last = host.rpartition(".")[2]
         looks_like_number = last.isdigit() or last.startswith("0x")  # 127.1, 0x7f.1, 2130706433
-        named = host.endswith(tuple(f".{name}" for name in _INSIDE)) or host in _INSIDE
-        local = named or "." not in host
-        own = local and policy.permits("127.0.0.1", target.port)  # a demo's own machine
-        inside = looks_like_number or (local and not own)
+        named = host.endswith(tuple(f".{name}" for name in _INSIDE)) or "." not in host
+        own = host == "localhost" and policy.permits("127.0.0.1", target.port)
+        inside = looks_like_number or (named and not own)
     return "Attachment refused: its URL points inside a private network." if inside else ""

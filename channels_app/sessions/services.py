@@ -134,9 +134,17 @@ def _bring_up(session: Session, now: datetime) -> None:
         _tell(session, Said(text=closed), Author.SYSTEM, session.tenant.name, None)
 
 
-def _let_wait(session: Session, now: datetime, *, for_agent: Agent | None = None) -> None:
+def _let_wait(
+    session: Session,
+    now: datetime,
+    *,
+    for_agent: Agent | None = None,
+    passed_by: Agent | None = None,
+) -> None:
+    """``passed_by``: who has handed it on, and is not the next to be asked."""
     session.state, session.waiting_since, session.agent = SessionState.WAITING, now, None
-    session.passed_by, session.joined_at = {}, None
+    session.passed_by = {str(passed_by.pk): now.timestamp()} if passed_by else {}
+    session.joined_at = None
     session.offered_to, session.offered_until = None, None
     session.save(
         update_fields=[
@@ -296,7 +304,7 @@ def transfer(
         else:
             raise ValueError("Neither an agent nor a work type.")
         emit(session, EventKind.SESSION_REROUTE, by=agent.alias, data=data)
-        _let_wait(session, now, for_agent=to_agent)
+        _let_wait(session, now, for_agent=to_agent, passed_by=agent)
     return session
 
 

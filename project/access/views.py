@@ -70,12 +70,18 @@ def revoke(request: HttpRequest, client_id: int, token_id: int) -> HttpResponse:
 def credentials(request: HttpRequest, client_id: int) -> HttpResponse:
     """Make the system's OAuth credentials and show them, this once; earlier ones end."""
     client = _client(request, client_id)
+    if request.POST.get("before", "") != client.credentials_mark:
+        # The answer to the first press, loaded anew: what was copied from it stays good.
+        messages.warning(request, "They were made already. If you have no copy, make new ones.")
+        return redirect("admin:access_apiclient_change", client.pk)
+    had_any = bool(client.credentials_mark)
     made = issue_credentials(client, by=actor_of(request))
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": "New OAuth credentials",
         "client": client,
         "made": made,
+        "had_any": had_any,
         "org_id": client.tenant.org_id,
     }
     return render(request, "admin/access/apiclient/credentials.html", context)

@@ -162,7 +162,9 @@ def test_each_field_says_what_is_wrong_with_it(browser, system, field, value, wo
 
 
 def made_credentials(admin, client) -> dict[str, str]:
-    page = admin.post(f"/admin/access/apiclient/{client.pk}/credentials/")
+    client.refresh_from_db()
+    before = {"before": client.credentials_mark}
+    page = admin.post(f"/admin/access/apiclient/{client.pk}/credentials/", before)
     assert "no-store" in page["Cache-Control"]
     found = re.findall(r'id="(client-id|client-secret|api-key)">([^<]+)<', page.content.decode())
     return dict(found)
@@ -182,6 +184,15 @@ def test_oauth_credentials_are_shown_once_and_open_the_route(client_as, tenant):
     again = made_credentials(admin, client)
     assert again["client-id"] == made["client-id"]
     assert CustomServer(client, given).ask_for_token().status_code == 401
+
+
+def test_the_same_press_again_makes_no_others(client_as, tenant):
+    admin, client = client_as("Administrator"), make_api_client(tenant)
+    made = made_credentials(admin, client)
+    again = admin.post(f"/admin/access/apiclient/{client.pk}/credentials/", {"before": ""})
+    assert again.status_code == 302
+    given = Credentials(made["client-id"], made["client-secret"], made["api-key"])
+    assert CustomServer(client, given).sign_in().token
 
 
 def test_only_systems_that_may_use_them_are_offered_credentials(client_as, tenant):

@@ -3,6 +3,7 @@
 docs/alvaria.md says which readings are Alvaria's and which are ours.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,6 +19,8 @@ TEXT_MAX = 10_000  # characters
 ATTRIBUTES_MAX = 50  # name/value pairs beside the three that the document names
 ATTRIBUTE_MAX = 1000  # characters of a name or a value
 
+# Controls and marks of direction; those that join letters stay.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 PHRASES = {status.value: status.phrase.lower() for status in HTTPStatus} | {
     413: "content too large"
 }
@@ -68,12 +71,17 @@ class NewSession:
         fields = _Fields(document)
         read = cls(
             work_type=fields.text("workTypeId", WORK_TYPE_MAX, required=True, or_number=True),
-            contact_name=fields.text("contactName", NAME_MAX, required=True),
+            contact_name=_shown(fields.text("contactName", NAME_MAX, required=True)),
             integration=fields.text("integration", INTEGRATION_MAX),
             attributes=fields.rest(),
         )
         fields.refuse()
         return read
+
+
+def _shown(name: str) -> str:
+    """Return a name without what would turn the letters around it, or hide some of it."""
+    return _UNSEEN.sub("", name).strip()
 
 
 def read_message(document: object) -> Said:
@@ -90,7 +98,7 @@ def read_message(document: object) -> Said:
             known = ", ".join(AttachmentType.values)
             inner.errors.append(error("invalid", f"attachment.type: One of {known}."))
         fields.errors += inner.errors
-    elif not text and not fields.errors:
+    elif not text.strip() and not fields.errors:
         fields.errors.append(error("required", "A message needs a text or an attachment."))
     fields.refuse()
     return Said(text=text, attachment_type=kind, attachment_url=url)
@@ -143,7 +151,7 @@ class _Fields:
         if len(value) > most:
             self.errors.append(error("tooLong", f"{named}: At most {most:,} characters."))
             return ""
-        if required and not value.strip():
+        if required and not _UNSEEN.sub("", value).strip():
             self.errors.append(error("required", f"{named}: It is required."))
         return value
 

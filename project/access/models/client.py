@@ -44,6 +44,11 @@ class ApiClient(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def credentials_mark(self) -> str:
+        """What changes with its OAuth credentials; empty where it has none."""
+        return self.api_key_digest[:16]
+
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def usable(self, now: datetime) -> Self:

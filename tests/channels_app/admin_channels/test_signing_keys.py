@@ -103,6 +103,19 @@ def test_in_a_rotation_the_old_key_signs_until_the_overlap_is_over(channel, admi
         assert [key["kid"] for key in key_set(channel)] == [second["kid"]]
 
 
+def test_a_second_rotation_leaves_the_key_signing_that_receivers_hold(channel, admin, at, download):
+    held = download(channel).content.decode()
+    admin.post(at(channel, "rotate"), {"overlap": "168"})
+    _, never_used = key_set(channel)
+    admin.post(at(channel, "rotate"), {"overlap": "24"})
+    signs, follows = key_set(channel)
+    assert download(channel, signs["kid"]).content.decode() == held
+    assert is_good(channel, held)
+    assert follows["kid"] != never_used["kid"]
+    later = timezone.now() + timedelta(hours=24, minutes=1)
+    assert is_good(channel, download(channel, follows["kid"]).content.decode(), later)
+
+
 def test_an_operator_changes_over_early(channel, admin, at, download):
     admin.post(at(channel, "rotate"), {"overlap": "168"})
     _, second = key_set(channel)

@@ -126,6 +126,19 @@ def test_a_transfer_to_a_work_type_names_it_and_waits_there(server, here, outage
     assert callbacks_of(session)[-1]["agentAlias"] == "Mary"
 
 
+def test_who_hands_a_session_on_is_not_the_next_to_be_asked(server, here, outages):
+    john = here("John", outages, capacity=9)
+    Agent.objects.get().work_types.add(server.opened().work_type)
+    session = join(server.opened(), agent=john)
+    transfer(session, agent=john, to_work_type=outages)
+    assert offered_to(session) == ""
+    mary = here("Mary", outages)
+    route(session.tenant)
+    assert offered_to(session) == "Mary"
+    assert join(session, agent=john).agent == john, "but may take it back"
+    assert mary != john
+
+
 def test_a_transfer_to_an_agent_names_them_and_needs_no_skill(server, here, outages):
     john, mary = here("John"), here("Mary", outages)
     session = join(server.opened(), agent=john)

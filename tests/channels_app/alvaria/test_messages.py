@@ -45,6 +45,7 @@ def test_an_attachment_alone_is_a_message(server, kind):
         ("", "needs a text or an attachment"),
         ("{}", "needs a text or an attachment"),
         ('{"text": ""}', "needs a text or an attachment"),
+        ('{"text": " \\n "}', "needs a text or an attachment"),
         ('{"text": null, "attachment": null}', "needs a text or an attachment"),
         ('{"text": 5}', "text"),
         ('{"text": "a", "attachment": "https://x.example"}', "attachment"),
@@ -161,7 +162,8 @@ def test_a_demo_may_point_to_its_own_machine_and_to_no_other(callbacks, tenant):
     callbacks.refresh_from_db()
     assert attachment_problem("http://127.0.0.1:8000/a.png", callbacks) == ""
     assert attachment_problem("http://localhost:8000/a.png", callbacks) == ""
-    assert attachment_problem("http://10.0.0.1/a.png", callbacks)
+    for inside in ("http://10.0.0.1/a.png", "http://intranet/a", "http://foo.internal/a"):
+        assert attachment_problem(inside, callbacks)
 
 
 def test_what_the_agent_says_is_told_in_the_documents_shape(server, john):

@@ -73,6 +73,12 @@ def test_what_else_came_along_is_kept(server):
     assert session.attributes == {"plan": "gold", "n": 3}
 
 
+def test_a_name_turns_no_letters_around_it(server):
+    session = server.opened({"workTypeId": 32, "contactName": " \u202eAna\u202c\x07 Ruiz "})
+    assert session.contact_name == "Ana Ruiz"
+    refused(server.open({"workTypeId": 32, "contactName": "\u202e\u2066 "}), 400)
+
+
 def failed(session: Session) -> str:
     (told,) = callbacks_of(session)
     assert (told["event"], told["status"]) == ("NEW_SESSION", "FAILED")

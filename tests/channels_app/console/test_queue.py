@@ -8,7 +8,7 @@ from django.utils import timezone
 from channels_app.console.standing import SHOWN
 from channels_app.models import Agent, Event, EventKind, Presence, Session, SessionState
 from channels_app.sessions import services
-from tests.support.console import part, problem
+from tests.support.console import CONSOLE, part, problem
 
 pytestmark = pytest.mark.django_db
 
@@ -149,3 +149,29 @@ def test_a_session_ended_by_the_contact_says_so_and_offers_the_next(mara, write)
     assert "Join the next: Chidi Obi" in part(page, "talk-foot")
     assert "is it back yet?" in part(page, "messages")
     assert problem(mara.say(session, "Hello?")) == "The session has ended. Nothing was sent."
+
+
+def test_a_session_can_be_opened_however_many_wait_before_it(mara, write):
+    first = write("Contact 0")
+    for number in range(1, SHOWN + 60):
+        write(f"Contact {number}")
+    last = Session.objects.latest("pk")
+    assert last.contact_name in part(mara.page(last), "talk-head")
+    assert mara.live(last).status_code == 200
+    waiting = part(mara.page(last), "waiting")
+    assert waiting.index("Contact 0 ") < waiting.index("Contact 1 "), "the shown one moves nobody"
+    mara.has(last)
+    assert first.pk != last.pk
+
+
+@pytest.mark.parametrize("row", ["abc", "-1", "%00", "9" * 30, "1.5"])
+def test_a_number_that_is_none_opens_nothing(mara, row):
+    assert mara.client.get(f"{CONSOLE}?row={row}").status_code == 404
+    assert mara.client.get(f"{CONSOLE}live/?row={row}").status_code in {400, 404}
+
+
+def test_a_session_is_not_handed_on_by_another_method(mara, write):
+    session = mara.has(write())
+    for method in ("put", "patch", "delete"):
+        answer = getattr(mara.client, method)(f"{CONSOLE}{session.public_id}/transfer/")
+        assert answer.status_code == 405

@@ -33,7 +33,8 @@ def test_it_goes_to_an_agent_as_an_offer(mara, sit, session):
     answer = mara.do("transfer", session, to=f"agent-{ines.agent.pk}", session=session.public_id)
     assert answer.status_code == 200
     assert rerouted() == {"agentAlias": "Ines"}
-    assert "It waits." in part(answer, "talk-foot")  # she has the skill and may take it back
+    # She has the skill, and may take it back.
+    assert "It waits for Ines." in part(answer, "talk-foot")
     assert "Offered to you" in part(ines.page(), "waiting")
     ines.has(session)
     assert "Mara handed over to Ines" in part(ines.page(session), "contact")
