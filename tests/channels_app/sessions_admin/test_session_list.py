@@ -280,7 +280,8 @@ def _every(step: int) -> list[int]:
         ("agent={agent}", ["session_list_agent"]),
         ("agent={agent}&state=failed", ["session_list_agent"]),
         ("agent={agent}&channel={channel}", ["session_list_agent"]),
-        ("work_type={work_type}", ["session_list_work"]),
+        # Almost all have it, so PostgreSQL may as well read them all in order.
+        ("work_type={work_type}", ["session_list(?:_work)?"]),
         ("channel={channel}", ["session_list_channel"]),
         ("channel={channel}&at=older.4000000000000000.3000", ["session_list_channel"]),
         ("who=Person+9", ["session_list_name", "session_contact", "session_vendor"]),
