@@ -45,7 +45,7 @@ class Bubble:
             sent_at=message.sent_at,
             is_unread=message.read_at is None,
             title=title,
-            text=tuple(pieces(text)) or (() if title or shown else (Piece(image),)),
+            text=tuple(pieces(text)) or (() if title or shown or not image else (Piece(image),)),
             image=image if shown else "",
             alt=title or text or "Picture",
             actions=tuple(a for a in payload.get("actions", ()) if url_problem(a["url"]) is None),

@@ -48,7 +48,7 @@ class ImagePayload(TypedDict):
 
 
 class CardPayload(TypedDict):
-    """Has a title or a text, or both."""
+    """Has a title, a text or an action. An attachment in a session is an action alone."""
 
     type: Literal["CARD"]
     title: NotRequired[str]
@@ -56,6 +56,7 @@ class CardPayload(TypedDict):
     image: NotRequired[str]
     actions: NotRequired[list[Action]]
     subject: NotRequired[str]
+    sender: NotRequired[str]
 
 
 class NotePayload(TypedDict):

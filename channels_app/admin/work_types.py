@@ -20,7 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from channels_app.models import OpeningHours, WorkType
-from channels_app.models.work_type import MIDNIGHT, WEEKDAYS
+from channels_app.models.work_type import END_OF_DAY, MIDNIGHT, WEEKDAYS
 from channels_app.sessions import work_types as services
 from project.access.current import actor_of
 from project.race_safe import RaceSafeAdmin
@@ -64,12 +64,19 @@ class TimeOfDay(forms.TimeField):
         )
 
     def to_python(self, value: Any) -> time | None:
-        return super().to_python("00:00" if str(value).strip() == "24:00" else value)
+        return super().to_python("00:00" if str(value).strip() == END_OF_DAY else value)
+
+
+class ClosingTime(TimeOfDay):
+    """Midnight stands there as the end of the day."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return END_OF_DAY if value == MIDNIGHT else super().prepare_value(value)
 
 
 class HoursForm(forms.ModelForm[OpeningHours]):
     opens = TimeOfDay(label="From")
-    closes = TimeOfDay(label="To")
+    closes = ClosingTime(label="To")
 
     class Meta:
         model = OpeningHours
@@ -90,15 +97,10 @@ class WeekOfHours(BaseInlineFormSet[OpeningHours, WorkType, HoursForm]):
         for day, spans in sorted(days.items()):
             for one, next_one in pairwise(sorted(spans, key=lambda span: span.opens)):
                 if one.closes == MIDNIGHT or next_one.opens < one.closes:
-                    words = f"{_times(one)} and {_times(next_one)} overlap."
+                    words = f"{one.times} and {next_one.times} overlap."
                     problems.append(f"{WEEKDAYS[day][1]}: {words}")
         if problems:
             raise ValidationError(problems)
-
-
-def _times(span: OpeningHours) -> str:
-    closes = "24:00" if span.closes == MIDNIGHT else f"{span.closes:%H:%M}"
-    return f"{span.opens:%H:%M} to {closes}"
 
 
 class HoursInline(admin.TabularInline[OpeningHours, WorkType]):

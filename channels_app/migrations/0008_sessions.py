@@ -201,7 +201,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("opens", models.TimeField()),
-                ("closes", models.TimeField(help_text="00:00 is the end of the day.")),
+                ("closes", models.TimeField(help_text="24:00 is the end of the day.")),
             ],
             options={
                 "verbose_name": "opening hours",

@@ -19,6 +19,7 @@ WEEKDAYS = (
     (6, _("Sunday")),
 )
 MIDNIGHT = time(0)
+END_OF_DAY = "24:00"  # as people write the midnight at which a span closes
 _WEEK = 7
 
 
@@ -107,7 +108,7 @@ class OpeningHours(models.Model):
     work_type = models.ForeignKey(WorkType, models.CASCADE, related_name="hours")
     weekday = models.PositiveSmallIntegerField(choices=WEEKDAYS)
     opens = models.TimeField()
-    closes = models.TimeField(help_text=_("00:00 is the end of the day."))
+    closes = models.TimeField(help_text=_("24:00 is the end of the day."))
 
     class Meta:
         ordering = ["weekday", "opens"]
@@ -122,7 +123,12 @@ class OpeningHours(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_weekday_display()} {self.opens:%H:%M} to {self.closes:%H:%M}"
+        return f"{self.get_weekday_display()} {self.times}"
+
+    @property
+    def times(self) -> str:
+        closes = END_OF_DAY if self.closes == MIDNIGHT else f"{self.closes:%H:%M}"
+        return f"{self.opens:%H:%M} to {closes}"
 
     def on(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """Return when it opens and closes on a day, in UTC; the same moment where clocks skip it.

@@ -82,17 +82,17 @@ class ChatFace(Face):
 
 def _shown(message: Message) -> dict[str, Any]:
     text, url = message.text, message.attachment_url
+    shown: dict[str, Any]
     if url and message.attachment_type == AttachmentType.IMAGE:
         shown = {"type": "IMAGE", "url": url, "text": text}
+    elif url:
+        name = message.attachment_name or message.attachment_type
+        shown = {"type": "CARD", "text": text, "actions": [{"title": name, "url": url}]}
     else:
-        shown = {"type": "TEXT", "text": "\n".join(filter(None, (text, _link(message))))}
+        shown = {"type": "TEXT", "text": text}
     if message.agent is not None:
         shown["sender"] = message.author_name
     return {name: value for name, value in shown.items() if value}
-
-
-def _link(message: Message) -> str:
-    return ": ".join(filter(None, (message.attachment_name, message.attachment_url)))
 
 
 def _note(text: str) -> NotePayload:

@@ -7,7 +7,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.core.cache import cache
@@ -124,30 +124,43 @@ def say(request: HttpRequest, channel: Channel, contact: str) -> HttpResponse:
     if _is_from_elsewhere(request):
         return HttpResponse(status=403)
     typed, token = request.POST.get("text", ""), request.POST.get("token") or uuid4().hex
-    problem, status = _taken(channel, contact, typed, token)
+    taken = _take(channel, contact, typed, token)
+    response: HttpResponse
     if request.headers.get("Accept") == "application/json":
         # What was refused keeps its token: it may be a repeat of what was taken.
-        told = {"problem": problem, "token": token if problem else uuid4().hex}
-        return JsonResponse(told, status=status)
-    if problem:
-        tried = {"typed": typed, "token": token, "problem": problem}
-        return _draw(request, channel, contact, tried=tried, status=status)
-    return HttpResponseRedirect("./#say")
+        told = {"problem": taken.problem, "token": token if taken.problem else uuid4().hex}
+        response = JsonResponse(told, status=taken.status)
+    elif taken.problem:
+        tried = {"typed": typed, "token": token, "problem": taken.problem}
+        response = _draw(request, channel, contact, tried=tried, status=taken.status)
+    else:
+        response = HttpResponseRedirect("./#say")
+    if taken.wait:
+        response["Retry-After"] = str(taken.wait)
+    return response
 
 
-def _taken(channel: Channel, contact: str, typed: str, token: str) -> tuple[str, int]:
-    """Take it, or say why not; returns the words, empty where it is taken, and the status."""
+class _Taken(NamedTuple):
+    """What came of it; ``problem`` is for people, ``wait`` is in seconds."""
+
+    problem: str = ""
+    status: int = 200
+    wait: int = 0
+
+
+def _take(channel: Channel, contact: str, typed: str, token: str) -> _Taken:
     try:
         text = fit(typed)
         if counted(f"chat-{channel.pk}-{_person(contact)}") > MOST:
-            seconds = math.ceil(until_next_window())
-            return f"Not sent: that was a lot at once. Try again in {seconds} seconds.", 429
+            wait = max(1, math.ceil(until_next_window()))
+            words = f"Not sent: that was a lot at once. Try again in {wait} seconds."
+            return _Taken(words, 429, wait)
         answer(channel, contact, text, token)
     except Unfit as error:
-        return str(error), 400
+        return _Taken(str(error), 400)
     except NobodyAnswers as error:
-        return str(error), 409
-    return "", 200
+        return _Taken(str(error), 409)
+    return _Taken()
 
 
 @csrf_exempt  # as above

@@ -97,7 +97,7 @@ def test_the_keyboard_skips_the_navigation(window, administrator):
 def test_the_pulse_beats_by_itself(window, administrator):
     page = window(administrator)
     page.goto("/admin/")
-    expect(page.locator("#pulse")).to_contain_text("0 waiting")
+    expect(page.locator("#pulse")).to_contain_text("0 to send")
 
 
 def test_on_a_phone_the_sections_are_behind_one_button(window, administrator):

@@ -115,7 +115,7 @@ def test_the_pulse_says_how_many_of_the_tenants_deliveries_wait(client_as, tenan
     ensure_schedules()
     html = client_as("Agent").get("/pulse/").content.decode()
     assert "delivering" in html
-    assert "1,234 waiting" in html
+    assert "1,234 to send" in html
 
 
 def test_the_pulse_reads_open_origins_by_their_index(tenant, django_assert_num_queries):

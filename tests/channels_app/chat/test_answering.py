@@ -202,6 +202,7 @@ def test_a_link_takes_thirty_messages_a_minute(write, visit, time_machine):
         assert write(f"message {number}").status_code == 302
     answered = write("one more")
     assert answered.status_code == 429
+    assert answered["Retry-After"] == "60"
     assert "that was a lot at once. Try again in 60 seconds." in body(answered)
     assert typed(answered) == "one more"
     assert len(texts()) == 30

@@ -62,8 +62,12 @@ def test_attachments_come_as_pictures_and_as_links(mara, joined, visit, work):
     page = body(visit())
     assert 'src="https://acme.example/map.png" alt="The map"' in page
     assert 'src="https://acme.example/bare.png" alt="Picture"' in page
-    assert 'Here it is\nbill.pdf: <a href="https://acme.example/bill.pdf"' in page
-    assert '<a href="https://acme.example/note.mp3"' in page
+    assert ">Here it is</p>" in page
+    for name, file in (("bill.pdf", "bill.pdf"), ("Audio", "note.mp3")):
+        address = re.escape(f"https://acme.example/{file}")
+        assert re.search(rf'<a class="btn [^>]*href="{address}"[^>]*>{name}</a>', page)
+    assert page.count("https://acme.example/bill.pdf") == 1, "it stands there as bare words too"
+    assert '<p class="chat-text" dir="auto"></p>' not in page
 
 
 def test_only_what_others_said_is_unread(mara, joined, visit, work):

@@ -53,7 +53,7 @@ def test_an_administrator_sets_opening_hours_in_the_form(window, tenant):
     page.locator("#id_hours-0-closes").fill("24:00")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("row").filter(has_text="Billing")).to_be_visible()
-    assert [str(row) for row in WorkType.objects.get().hours.all()] == ["Tuesday 08:00 to 00:00"]
+    assert [str(row) for row in WorkType.objects.get().hours.all()] == ["Tuesday 08:00 to 24:00"]
 
 
 @pytest.mark.parametrize("width", [390, 1280])

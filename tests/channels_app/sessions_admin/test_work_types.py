@@ -66,11 +66,11 @@ def test_a_work_type_is_made_with_its_hours(admin, tenant):
     assert (kind.tenant, kind.name, kind.code, kind.offer_seconds) == (tenant, "Billing", "32", 30)
     assert [str(row) for row in kind.hours.all()] == [
         "Monday 08:00 to 12:00",
-        "Monday 12:00 to 00:00",
+        "Monday 12:00 to 24:00",
     ]
     assert actions() == [
         ("worktype.add", {"code": "32", "default": False}),
-        ("worktype.hours", {"hours": ["Monday 08:00 to 12:00", "Monday 12:00 to 00:00"]}),
+        ("worktype.hours", {"hours": ["Monday 08:00 to 12:00", "Monday 12:00 to 24:00"]}),
     ]
 
 
@@ -117,7 +117,12 @@ def test_hours_that_make_no_sense_are_refused_in_words(admin, billing, spans, wo
 
 def test_the_end_of_the_day_may_be_written_as_24_00(admin, billing):
     admin.post(page_of(billing), fields((MON, "20:00", "24:00")))
-    assert billing.hours.get().closes == time(0)
+    span = billing.hours.get()
+    assert span.closes == time(0)
+    page = admin.get(page_of(billing)).content.decode()
+    assert re.search(r'<input[^>]* name="hours-0-closes" value="24:00"', page)
+    assert admin.post(page_of(billing), fields(kind=billing)).status_code == 302
+    assert billing.hours.get() == span
 
 
 def test_an_overlap_with_a_span_that_goes_is_none(admin, billing):
