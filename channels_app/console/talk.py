@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+from django.conf import settings
+
 from channels_app.chat_window import Bubble
+from channels_app.connectors.base import connector_for
 from channels_app.models import (
     AttachmentType,
     Author,
+    Channel,
     ChatMessage,
     Message,
     MessageState,
@@ -41,6 +45,7 @@ class Utterance:
     is_long: bool
     attachment: str  # Image, File, Audio, Video
     url: str
+    host: str  # of a picture that is fetched only when asked for
     file_name: str
     problem: str  # why the contact's message could not be processed
     state: str  # of its delivery
@@ -49,11 +54,13 @@ class Utterance:
     is_under_way: bool
 
     @classmethod
-    def of(cls, message: Message) -> Self:
+    def of(cls, message: Message, known: frozenset[str]) -> Self:
+        """``known``: hosts whose pictures are fetched unasked, see `hosts_named`."""
         delivery = message.event.delivery if message.event else None
         failed = message.state == MessageState.FAILED
         # What was refused, perhaps as it points inside, is not opened by a browser in here.
         url = "" if failed or url_problem(message.attachment_url) else message.attachment_url
+        host = _host(url) if message.author == Author.CONTACT else ""
         return cls(
             id=message.pk,
             public_id=message.public_id,
@@ -64,6 +71,7 @@ class Utterance:
             is_long=len(message.text) > LONG,
             attachment=message.attachment_type,
             url=url,
+            host="" if host in known else host,
             file_name=message.attachment_name or _name_in(message.attachment_url),
             problem=message.reason if failed else "",
             state=delivery.state if delivery else "",
@@ -81,6 +89,24 @@ class Utterance:
         return self.by != Author.CONTACT
 
 
+def hosts_named(channel: Channel) -> frozenset[str]:
+    """The hosts that people who run this have named: its own, and those of the channel.
+
+    A picture from anywhere else is fetched only when the agent asks for it. Whoever sent its
+    address would learn the agent's own, and a name that leads inside would be asked for there.
+    """
+    urls = [one.name for one in connector_for(channel.kind).settings if one.kind == "url"]
+    named = [settings.BASE_URL, *(str(channel.setting(name)) for name in urls)]
+    return frozenset(filter(None, map(_host, named)))
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _name_in(url: str) -> str:
     """The last part of a URL's path, as a file's name."""
     return unquote(url.partition("?")[0].rpartition("/")[2])[:80]
@@ -95,12 +121,13 @@ class Page:
 def talk(session: Session, *, since: int = 0, before: int | None = None) -> Page:
     """Return the last messages of a session from the id ``since`` on, or the page before one."""
     rows = Message.objects.of_session(session).select_related("event__delivery")
+    known = hosts_named(session.channel)
     if since:  # what a live page lacks; it looks again before there is more
-        return Page([Utterance.of(row) for row in rows.filter(pk__gte=since)[:BURST]], None)
+        return Page([Utterance.of(row, known) for row in rows.filter(pk__gte=since)[:BURST]], None)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     found = list(rows.order_by("-pk")[: PAGE + 1])
-    shown = [Utterance.of(message) for message in found[:PAGE][::-1]]
+    shown = [Utterance.of(message, known) for message in found[:PAGE][::-1]]
     return Page(shown, shown[0].id if len(found) > PAGE else None)
 
 

@@ -13,6 +13,7 @@ from channels_app.models import (
     SessionState,
     WorkType,
 )
+from channels_app.sessions.people import person_at
 from channels_app.sessions.routing import offer
 from channels_app.sessions.services import Said
 
@@ -50,6 +51,9 @@ def ask_for_an_agent(session: Session, work_type: WorkType, *, now: datetime) ->
     if session.state != SessionState.QUIET:
         return False
     session.state, session.waiting_since, session.work_type = SessionState.WAITING, now, work_type
-    session.save(update_fields=["state", "waiting_since", "work_type"])
+    # Opened for a login or an address, many at once; agents know people by their names.
+    if person := person_at(session.channel, session.contact):
+        session.contact_name = person.name
+    session.save(update_fields=["state", "waiting_since", "work_type", "contact_name"])
     offer(session, now)
     return True

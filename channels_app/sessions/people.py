@@ -25,11 +25,15 @@ def names_contacts(finder: Finder) -> Finder:
     return finder
 
 
+def person_at(channel: Channel, contact: str) -> Person | None:
+    """Return who is reached over this channel at this address; None: nobody that is known."""
+    return next((found for finder in _finders if (found := finder(channel, contact))), None)
+
+
 def person_behind(channel: Channel, contact: str) -> Person:
     """Return who has this chat window, as far as it is known; else it goes by its address."""
-    for finder in _finders:
-        if found := finder(channel, contact):
-            return found
+    if found := person_at(channel, contact):
+        return found
     # Gone from the floor above, or renamed; the last message to them says who was meant.
     told = ChatMessage.objects.window(channel, contact).filter(delivery__isnull=False)
     login = told.order_by("-pk").values_list("delivery__recipient", flat=True).first() or contact

@@ -11,6 +11,7 @@ from channels_app.models import Delivery, EventKind, InboundEvent, Message, Sess
 from channels_app.sessions import services, tending
 from channels_app.sessions.services import Said
 from channels_app.vendors.alvaria.inbound import carry_out_all
+from notifications.models import Recipient
 from tests.support.far_alvaria import (
     MESSAGE,
     SESSION,
@@ -65,6 +66,25 @@ def test_an_agents_answer_there_waits_for_an_agent_here(channel, session, billin
     assert (session.state, session.work_type) == ("waiting", billing)
     assert list(Session.objects.waiting()) == [session]
     assert set(InboundEvent.objects.values_list("state", "session")) == {("processed", session.pk)}
+
+
+@pytest.mark.parametrize(("name", "shown"), [("Ana Ruiz", "Ana Ruiz"), ("", "ana.ruiz")])
+def test_an_agent_here_sees_a_name_instead_of_an_address(channel, billing, tenant, name, shown):
+    ana = Recipient.objects.create(tenant=tenant, login="ana.ruiz", name=name)
+    ana.addresses.create(kind=channel.kind, value="+34 600 123")
+    session = open_session(channel, "+34 600 123")
+    assert session.contact_name == "+34 600 123"
+    hear(channel, agent_says(session))
+    session.refresh_from_db()
+    assert (session.state, session.contact_name) == ("waiting", shown)
+
+
+def test_a_name_of_another_tenants_is_not_taken(channel, session, other_tenant):
+    theirs = Recipient.objects.create(tenant=other_tenant, login="bo", name="Bo")
+    theirs.addresses.create(kind=channel.kind, value="Ana")
+    hear(channel, agent_says(session))
+    session.refresh_from_db()
+    assert session.contact_name == "Ana"
 
 
 def test_what_agents_do_there_is_told_to_nobody(channel, session, far_end):

@@ -1,5 +1,6 @@
 """A live console learns of what changes, and costs next to nothing while nothing does."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -96,10 +97,29 @@ def test_pictures_are_shown_and_other_files_linked_to_nobody_known(mara, write):
         )
     )
     page = mara.page(session)
-    assert '<img src="https://a.example/meter.png"' in page
+    unseen = "<summary>Show the picture from <bdi>a.example</bdi></summary><a"
+    assert re.search(rf'<details[^>]*>{unseen}[^>]*><img src="https://a.example/meter.png"', page)
     assert 'referrerpolicy="no-referrer"' in page
     assert "Audio: a note.mp3" in part(page, "messages")
     assert '<a href="https://a.example/x?y=1&amp;z=2" target="_blank" rel="noopener' in page
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://custom.example/meter.png", False),
+        ("http://CUSTOM.example:8080/meter.png", False),
+        ("https://evil.custom.example/meter.png", True),
+        ("https://custom.example.evil.example/meter.png", True),
+    ],
+)
+def test_a_picture_comes_unasked_only_from_a_host_that_the_channel_names(mara, write, url, asked):
+    session = write("Ana Ruiz", Said(attachment_type="Image", attachment_url=url))
+    session.channel.settings["url"] = "https://custom.example/callbacks"
+    session.channel.save()
+    page = mara.page(mara.has(session))
+    assert f'<img src="{url}"' in page
+    assert ("Show the picture from" in page) == asked
 
 
 def test_unread_ones_are_counted_until_they_were_seen(mara, write):
