@@ -85,6 +85,7 @@
     if ((moved || joined) && jump && fine && !form.hidden) box.focus();
     tick();
     settle();
+    document.dispatchEvent(new Event("console-news"));
     return answer.dataset.problem || "";
   }
 
