@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
 
 from channels_app.models import Delivery, Session, State
 from channels_app.models.session import ORIGIN
+from channels_app.sessions.in_turn import in_turn
 from channels_app.sessions.routing import route, tenants_to_route
 from channels_app.sessions.services import bring_up, end_at_limit
 from channels_app.sessions.waking import TASK
@@ -18,7 +19,7 @@ from project.hints import hint, watch
 log = logging.getLogger(__name__)
 
 FRESH = timedelta(seconds=2)
-AT_ONCE = 200  # sessions in one look; the next look takes those behind
+GLANCE = 1.0  # seconds of one look; the next look takes those behind
 
 
 _also: list[Callable[[], object]] = []
@@ -75,24 +76,10 @@ def sweep() -> None:
 
 
 def bring_up_all() -> bool:
-    """Bring up all provisional sessions; True when there was any, so not for what can't be."""
-    opening = Session.objects.opening().order_by("pk").values_list("pk", flat=True)
-    return _each(opening[:AT_ONCE], bring_up) > 0
+    """Bring up provisional sessions; True when there was any, so not for what can't be."""
+    return in_turn(Session.objects.opening().order_by("pk"), bring_up, seconds=GLANCE) > 0
 
 
 def end_overdue() -> None:
     """End the sessions whose time is over."""
-    overdue = Session.objects.overdue(timezone.now()).order_by("ends_at")
-    _each(overdue.values_list("pk", flat=True)[:AT_ONCE], end_at_limit)
-
-
-def _each(sessions: Iterable[int], deed: Callable[[int], object]) -> int:
-    """Do it to each, whatever becomes of the others; returns how many went well."""
-    done = 0
-    for pk in list(sessions):
-        try:
-            deed(pk)
-            done += 1
-        except Exception:
-            log.exception("Session %s was left as it is; the sweep tries again.", pk)
-    return done
+    in_turn(Session.objects.overdue(timezone.now()).order_by("ends_at"), end_at_limit)

@@ -1,8 +1,5 @@
 """Sessions on an Alvaria that nobody uses any more, and those that never came up there."""
 
-import logging
-import time
-from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import transaction
@@ -11,30 +8,27 @@ from django.utils import timezone
 from channels_app.models import Delivery, EndedBy, Session, SessionState
 from channels_app.models.channel import Kind
 from channels_app.models.delivery import CLOSED, OPEN
-from channels_app.models.session import SessionQuerySet
+from channels_app.sessions.in_turn import in_turn
 from channels_app.sessions.locking import locked
 from channels_app.sessions.outward import never_came_up
 from channels_app.sessions.services import end
 from channels_app.sessions.tending import swept
 
-log = logging.getLogger(__name__)
-
-AT_ONCE = 200  # sessions that are read at once
-LONGEST = 10.0  # seconds of a sweep; the next one goes on
 AGAIN = timedelta(minutes=1)  # after which one that is still in use is looked at again
 
 
 @swept
 def close_what_is_silent() -> None:
     """Close what nobody has said a word in for as long as its channel allows."""
-    _each(Session.objects.silent(timezone.now()).order_by("closes_at"), _close)
+    silent = Session.objects.silent(timezone.now()).filter(channel__kind=Kind.ALVARIA)
+    in_turn(silent.order_by("closes_at"), _close)
 
 
 @swept
 def give_up_what_never_came_up() -> None:
     """Let go of sessions whose delivery has ended before it could open them."""
-    opening = Session.objects.filter(state=SessionState.OPENING, opening__state__in=CLOSED)
-    _each(opening.order_by("pk"), _give_up)
+    opening = Session.objects.filter(channel__kind=Kind.ALVARIA, state=SessionState.OPENING)
+    in_turn(opening.filter(opening__state__in=CLOSED).order_by("pk"), _give_up)
 
 
 def _close(pk: int) -> None:
@@ -64,20 +58,3 @@ def _give_up(pk: int) -> None:
         if session.state == SessionState.OPENING and opener and not opener.is_open:
             reason = opener.reason or "The message was taken back before it came up."
             never_came_up(session, reason, now=timezone.now())
-
-
-def _each(sessions: SessionQuerySet, deed: Callable[[int], None]) -> None:
-    """Do it to all of them, for as long as a sweep may take, whatever becomes of the others."""
-    ends = time.monotonic() + LONGEST
-    failed: list[int] = []
-    theirs = sessions.filter(channel__kind=Kind.ALVARIA)
-    while time.monotonic() < ends:
-        pks = list(theirs.exclude(pk__in=failed).values_list("pk", flat=True)[:AT_ONCE])
-        if not pks:
-            return
-        for pk in pks:
-            try:
-                deed(pk)
-            except Exception:
-                failed.append(pk)
-                log.exception("Session %s was left as it is; the sweep tries again.", pk)

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from channels_app.models import EndedBy, OpeningHours, Session, SessionState
+from channels_app.models import EndedBy, Event, EventKind, OpeningHours, Session, SessionState
 from channels_app.sessions import tending
 from tests.support.alvaria import (
     CustomServer,
@@ -40,7 +40,9 @@ def test_a_session_is_opened_as_the_document_prints_it(server):
     assert answer["Content-Type"] == "application/json"
 
 
-def test_it_comes_up_in_the_background_and_says_so_once(server):
+def test_it_comes_up_in_the_background_and_says_so_once(server, monkeypatch):
+    # The worker that brings it up goes on to tell of it; nobody is there to be told.
+    monkeypatch.setattr("channels_app.dispatch.drain.LIFE", 0.5)
     answer = server.open()
     session = Session.objects.get(public_id=answer.json()["sessionId"])
     assert session.state == SessionState.OPENING
@@ -277,6 +279,31 @@ def test_after_four_hours_the_system_ends_it(server):
     told = callbacks_of(session)[-1]
     assert (told["event"], told["status"], told["from"]) == ("SESSION_END", "SUCCESS", "SYSTEM")
     assert [one["event"] for one in callbacks_of(session)].count("SESSION_END") == 1
+
+
+def test_hundreds_whose_time_is_over_end_with_one_sweep(server):
+    one = server.opened()
+    others = [
+        Session(
+            tenant=one.tenant,
+            channel=one.channel,
+            client=one.client,
+            work_type=one.work_type,
+            contact=f"contact {number}",
+            contact_name="Ana",
+            state=one.state,
+            created_at=one.created_at,
+            waiting_since=one.waiting_since,
+            ends_at=one.ends_at,
+        )
+        for number in range(300)
+    ]
+    Session.objects.bulk_create(others)
+    with time_machine.travel(one.created_at + timedelta(hours=4, seconds=1)):
+        tending.sweep()
+    assert not Session.objects.open().exists()
+    ends = Event.objects.filter(kind=EventKind.SESSION_END, session__ended_by=EndedBy.LIMIT)
+    assert ends.count() == 301
 
 
 def test_a_client_opens_no_more_sessions_than_it_may(server, tenant, callbacks):
