@@ -1,8 +1,9 @@
 from typing import Self
 
+from django.contrib.auth.models import Permission
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from channels_app.models.work_type import WorkType
@@ -20,6 +21,16 @@ class AgentQuerySet(models.QuerySet["Agent"]):
 
     def available(self) -> Self:
         return self.filter(presence=Presence.AVAILABLE, user__is_active=True)
+
+    def able(self) -> Self:
+        """Those whose person may still sign in and answer here."""
+        right = Permission.objects.filter(
+            Q(user=OuterRef("user")) | Q(group__user=OuterRef("user")),
+            codename="answer_session",
+            content_type__app_label="channels_app",
+        )
+        may = Q(user__is_superuser=True) | Q(Exists(right), user__tenant=F("tenant"))
+        return self.filter(may, user__is_active=True)
 
     def with_load(self) -> Self:
         """Annotate ``load`` and ``offered``: how many sessions each has in hand, and is offered."""

@@ -69,6 +69,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         skills = Q(work_type__in=agent.work_types.all())
         return self.filter(tenant=agent.tenant_id).filter(skills | Q(offered_to=agent))
 
+    def stranded(self) -> Self:
+        """In the hands of agents who may not answer any more."""
+        return self.active().exclude(agent__in=Agent.objects.able())
+
     def overdue(self, now: datetime) -> Self:
         return self.open().filter(ends_at__lte=now)
 

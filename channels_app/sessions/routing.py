@@ -58,8 +58,9 @@ def free_agents(tenant: Tenant, now: datetime) -> list[Free]:
 
 def offer(session: Session, now: datetime, *, to: Agent | None = None) -> bool:
     """Offer a locked, waiting session to one agent by name, or to whose turn it is."""
-    agent = to or _first(free_agents(session.tenant, now), session, now)
-    return agent is not None and _offer(session, agent, now)
+    if to is not None:
+        return _offer(session, to, now)
+    return _offer_in_turn(session, free_agents(session.tenant, now), now)
 
 
 def route(tenant: Tenant, now: datetime | None = None, *, most: int = AT_ONCE) -> int:
@@ -81,11 +82,11 @@ def route(tenant: Tenant, now: datetime | None = None, *, most: int = AT_ONCE) -
     for session in waiting.only("pk", "work_type", "passed_by")[:AT_ONCE]:
         if offered == most:
             break
-        agent = _first(free, session, now)
-        if agent is not None:
+        if any(one.fits(session, now) for one in free):
             with transaction.atomic():
-                row = locked(session.pk)
-                offered += row.offered_to is None and _offer(row, agent, now)
+                row = locked(session.pk)  # as it is now: it may have been handed on meanwhile
+                if row.offered_to_id is None:
+                    offered += _offer_in_turn(row, free, now)
     return offered
 
 
@@ -117,13 +118,30 @@ def tenants_to_route(now: datetime) -> list[Tenant]:
     return list(Tenant.objects.filter(waiting & lapsed).distinct())
 
 
-def _first(free: Iterable[Free], session: Session, now: datetime) -> Agent | None:
-    """Return the first who fits, with a place of theirs taken."""
+def _offer_in_turn(session: Session, free: Iterable[Free], now: datetime) -> bool:
+    """Offer a locked session to the first who fits and still has room."""
     for one in free:
-        if one.fits(session, now):
-            one.room -= 1
-            return one.agent
-    return None
+        if not one.fits(session, now):
+            continue
+        if not _still_has_room(one.agent):
+            one.room = 0
+            continue
+        one.room -= 1
+        return _offer(session, one.agent, now)
+    return False
+
+
+def _still_has_room(agent: Agent) -> bool:
+    """Look again, with the agent's row locked: others may have offered them something meanwhile.
+
+    Whoever is being offered something in this moment is passed over. To wait for them could be
+    for ever, if who holds them waits for one that is held here.
+    """
+    rows = Agent.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=agent.pk)
+    if not rows.values_list("pk", flat=True).first():
+        return False
+    counted = Agent.objects.available().with_load().filter(pk=agent.pk).first()
+    return counted is not None and counted.capacity > counted.load + counted.offered
 
 
 def _offer(session: Session, agent: Agent, now: datetime) -> bool:

@@ -308,6 +308,20 @@ def transfer(
     return session
 
 
+def release(pk: int) -> bool:
+    """Let others take the session of an agent who may not answer any more; False: they may."""
+    with transaction.atomic():
+        session = locked(pk)
+        agent, work_type = session.agent, session.work_type
+        if session.state != SessionState.ACTIVE or agent is None or work_type is None:
+            return False
+        if Agent.objects.able().filter(pk=agent.pk).exists():
+            return False
+        emit(session, EventKind.SESSION_REROUTE, data={"worktypeId": work_type.code})
+        _let_wait(session, timezone.now(), passed_by=agent)
+    return True
+
+
 def end_by_agent(session: Session, *, agent: Agent) -> Session:
     """Raises NotPossible where the session is not this agent's."""
     with transaction.atomic():
@@ -348,8 +362,13 @@ def end_at_limit(pk: int) -> bool:
     """End a session whose time is over; False where it had ended."""
     with transaction.atomic():
         session = locked(pk)
-        if not session.is_open or session.ends_at is None or session.ends_at > timezone.now():
+        now = timezone.now()
+        if not session.is_open or session.ends_at is None or session.ends_at > now:
             return False
+        if session.state == SessionState.OPENING and session.opening_id is None:
+            _bring_up(session, now)  # first what came first
+            if not session.is_open:
+                return False
         end(session, EndedBy.LIMIT)
     return True
 

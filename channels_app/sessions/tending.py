@@ -11,7 +11,7 @@ from channels_app.models import Delivery, Session, State
 from channels_app.models.session import ORIGIN
 from channels_app.sessions.in_turn import in_turn
 from channels_app.sessions.routing import route, tenants_to_route
-from channels_app.sessions.services import bring_up, end_at_limit
+from channels_app.sessions.services import bring_up, end_at_limit, release
 from channels_app.sessions.waking import TASK
 from channels_app.tasks import drain
 from project.hints import hint, watch
@@ -63,9 +63,8 @@ def sweep() -> None:
     try:
         bring_up_all()
         end_overdue()
-        now = timezone.now()
-        for tenant in tenants_to_route(now):
-            route(tenant, now)
+        release_stranded()
+        _route_all()
     except Exception:
         log.exception("The sweep of sessions failed; it comes again soon.")
     for deed in _also:
@@ -78,6 +77,20 @@ def sweep() -> None:
 def bring_up_all() -> bool:
     """Bring up provisional sessions; True when there was any, so not for what can't be."""
     return in_turn(Session.objects.opening().order_by("pk"), bring_up, seconds=GLANCE) > 0
+
+
+def release_stranded() -> None:
+    """Let others take the sessions of agents who may not answer any more."""
+    in_turn(Session.objects.stranded().order_by("pk"), release)
+
+
+def _route_all() -> None:
+    now = timezone.now()
+    for tenant in tenants_to_route(now):
+        try:
+            route(tenant, now)
+        except Exception:
+            log.exception("Sessions of %s were not offered; the sweep tries again.", tenant)
 
 
 def end_overdue() -> None:

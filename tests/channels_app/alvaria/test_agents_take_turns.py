@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.utils import timezone
 
 from channels_app.models import (
@@ -15,6 +16,7 @@ from channels_app.models import (
     Session,
     SessionState,
 )
+from channels_app.sessions import tending
 from channels_app.sessions.routing import route
 from channels_app.sessions.services import (
     NotPossible,
@@ -24,7 +26,15 @@ from channels_app.sessions.services import (
     say,
     transfer,
 )
-from tests.support.alvaria import callbacks_of, make_agent, make_work_type
+from project.access.models import Tenant
+from tests.support.alvaria import (
+    CustomServer,
+    callbacks_of,
+    make_agent,
+    make_api_client,
+    make_callbacks,
+    make_work_type,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -273,3 +283,63 @@ def test_another_tenants_agents_are_never_asked(server, make_user, other_tenant)
     soon = timezone.now() + timedelta(hours=1)
     make_agent(make_user("Agent", of=other_tenant), theirs, alias="Eve", seen_at=soon)
     assert offered_to(server.opened()) == ""
+
+
+# --- agents who are no more ---------------------------------------------------------------------
+
+
+def at_rest(agent: Agent, other_tenant: Tenant) -> None:
+    agent.user.is_active = False
+
+
+def moved_away(agent: Agent, other_tenant: Tenant) -> None:
+    agent.user.tenant = other_tenant
+
+
+def without_the_right(agent: Agent, other_tenant: Tenant) -> None:
+    agent.user.groups.clear()
+
+
+@pytest.mark.parametrize("lose", [at_rest, moved_away, without_the_right])
+def test_the_sessions_of_who_may_not_answer_any_more_go_to_others(server, here, other_tenant, lose):
+    john, mary = here("John"), here("Mary")
+    ours, hers = join(server.opened(), agent=john), join(server.opened(), agent=mary)
+    tending.sweep()
+    ours.refresh_from_db()
+    assert ours.agent == john
+    lose(john, other_tenant)
+    john.user.save()
+    tending.sweep()
+    assert offered_to(ours) == "Mary"
+    assert ours.agent is None
+    told = callbacks_of(ours)[-1]
+    assert (told["event"], told["worktypeId"]) == ("SESSION_REROUTE", "32")
+    assert "agentAlias" not in told
+    assert join(ours, agent=mary).agent == mary
+    hers.refresh_from_db()
+    assert hers.agent == mary
+
+
+def test_a_tenant_that_can_t_be_routed_holds_up_no_other(
+    server, here, other_tenant, make_user, monkeypatch
+):
+    session = server.opened()
+    there = make_work_type(other_tenant)
+    make_callbacks(other_tenant)
+    theirs = CustomServer(make_api_client(other_tenant)).sign_in().opened()
+    here("John")
+    stranger = make_user("Agent", of=other_tenant, username="x")
+    make_agent(stranger, there, seen_at=timezone.now())
+    true = tending.route
+    for broken, other in ((session, theirs), (theirs, session)):
+
+        def route(tenant, now, broken=broken):
+            if tenant == broken.tenant:
+                raise OperationalError("a lock that was not had in time")
+            return true(tenant, now)
+
+        Session.objects.update(offered_to=None, offered_until=None)
+        monkeypatch.setattr(tending, "route", route)
+        tending.sweep()
+        assert not offered_to(broken)
+        assert offered_to(other)

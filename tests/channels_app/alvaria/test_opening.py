@@ -7,8 +7,19 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from channels_app.models import EndedBy, Event, EventKind, OpeningHours, Session, SessionState
+from channels_app.models import (
+    EndedBy,
+    Event,
+    EventKind,
+    Message,
+    MessageState,
+    OpeningHours,
+    Session,
+    SessionState,
+    WorkType,
+)
 from channels_app.sessions import tending
+from channels_app.sessions.services import end_at_limit
 from tests.support.alvaria import (
     CustomServer,
     callbacks_of,
@@ -279,6 +290,29 @@ def test_after_four_hours_the_system_ends_it(server):
     told = callbacks_of(session)[-1]
     assert (told["event"], told["status"], told["from"]) == ("SESSION_END", "SUCCESS", "SYSTEM")
     assert [one["event"] for one in callbacks_of(session)].count("SESSION_END") == 1
+
+
+def test_one_that_never_came_up_hears_both_at_the_limit_and_so_do_its_messages(server):
+    public_id = server.open().json()["sessionId"]
+    server.say(public_id, {"text": "Is anybody there?"})
+    session = Session.objects.get(public_id=public_id)
+    with time_machine.travel(session.created_at + timedelta(hours=4, seconds=1)):
+        assert end_at_limit(session.pk)
+        assert not end_at_limit(session.pk)
+    assert [one["event"] for one in callbacks_of(session)] == ["NEW_SESSION", "SESSION_END"]
+    assert Message.objects.get().state == MessageState.PROCESSED
+
+
+def test_one_that_can_t_come_up_fails_at_the_limit_and_its_messages_with_it(server, work_type):
+    public_id = server.open().json()["sessionId"]
+    server.say(public_id, {"text": "Is anybody there?"})
+    session = Session.objects.get(public_id=public_id)
+    WorkType.objects.update(is_active=False)
+    with time_machine.travel(session.created_at + timedelta(hours=4, seconds=1)):
+        assert not end_at_limit(session.pk)
+    told = [(one["event"], one["status"]) for one in callbacks_of(session)]
+    assert told == [("NEW_SESSION", "FAILED"), ("MESSAGE_STATUS", "FAILED")]
+    assert Message.objects.get().state == MessageState.FAILED
 
 
 def test_hundreds_whose_time_is_over_end_with_one_sweep(server):
