@@ -170,6 +170,14 @@ class SteppedConnector(HttpConnector):
         """
 
     @abstractmethod
+    def settling(self, tries: Sequence[tuple[Delivery, Verdict]]) -> None:
+        """Lock what `settled` is about to write, in the transaction, before the deliveries' rows.
+
+        Whoever does a deed in a session takes these rows first and the deliveries' books later;
+        the other way round the two would wait for each other for ever.
+        """
+
+    @abstractmethod
     def settled(self, tries: Sequence[tuple[Delivery, Verdict]]) -> None:
         """Write down what these tries mean beside their deliveries' states.
 

@@ -30,21 +30,26 @@ def settle(results: Sequence[Result], *, now: datetime) -> int:
     steps = [result for result in results if result.step is not None]
     if steps:
         with transaction.atomic():
+            told = _by_connector(steps)
+            for connector, some in told.items():
+                connector.settling(some)
             written, ended = statements.settle(tries)
-            _tell_connectors(steps)
+            for connector, some in told.items():
+                connector.settled(some)
     else:
         written, ended = statements.settle(tries)
     _announce(ended)
     return written
 
 
-def _tell_connectors(results: Sequence[Result]) -> None:
+def _by_connector(
+    results: Sequence[Result],
+) -> dict[SteppedConnector, list[tuple[Delivery, Verdict]]]:
     told: dict[SteppedConnector, list[tuple[Delivery, Verdict]]] = defaultdict(list)
     for result in results:
         if result.step is not None:
             told[result.step.connector].append((result.delivery, result.step.verdict))
-    for connector, tries in told.items():
-        connector.settled(tries)
+    return told
 
 
 def hand_back(deliveries: Sequence[Delivery], *, holder: str) -> None:

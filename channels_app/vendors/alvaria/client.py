@@ -156,6 +156,9 @@ class Alvaria(SteppedConnector):
     def prepare(self, deliveries: Sequence[Delivery], now: datetime) -> None:
         steps.prepare(deliveries, now)
 
+    def settling(self, tries: Sequence[tuple[Delivery, Verdict]]) -> None:
+        steps.settling(tries)
+
     def settled(self, tries: Sequence[tuple[Delivery, Verdict]]) -> None:
         steps.settled(tries)
 

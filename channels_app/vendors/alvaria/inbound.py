@@ -28,6 +28,10 @@ AT_ONCE = 500  # events that are read at once
 PATIENCE = timedelta(minutes=5)
 
 
+class _HeldUp(Exception):
+    """The event waits for its session, and those behind it wait for the event."""
+
+
 def carry_out() -> None:
     """Carry out what has come, while another worker looks out for more."""
     try:
@@ -41,11 +45,16 @@ def carry_out() -> None:
 def carry_out_all() -> bool:
     """Carry out all that is pending; True when any of it was."""
     done, last = 0, 0
+    held: set[tuple[int, str]] = set()  # sessions of which an event could not be carried out yet
     while True:
         waiting = InboundEvent.objects.pending().filter(channel__kind=Kind.ALVARIA, pk__gt=last)
         events = list(waiting.values_list("pk", "channel", "body")[:AT_ONCE])
-        for (channel, session_id), pks in _by_session(events).items():
-            done += _in_order(channel, session_id, pks)
+        for session, pks in _by_session(events).items():
+            if session not in held:
+                some, is_held = _in_order(*session, pks)
+                done += some
+                if is_held:
+                    held.add(session)
         if len(events) < AT_ONCE:
             return done > 0
         last = events[-1][0]
@@ -63,18 +72,20 @@ def _by_session(events: Iterable[tuple[int, int, Any]]) -> dict[tuple[int, str],
     return found
 
 
-def _in_order(channel: int, session_id: str, pks: Iterable[int]) -> int:
-    """Carry out a session's events; returns how many. What can't be holds up those behind it."""
+def _in_order(channel: int, session_id: str, pks: Iterable[int]) -> tuple[int, bool]:
+    """Carry out a session's events; returns how many, and whether one holds up those behind it."""
     done = 0
     for pk in pks:
         try:
             with transaction.atomic():
                 done += _carry_out(channel, session_id, pk)
+        except _HeldUp:
+            return done, True
         except Exception as error:
             log.exception("Inbound event %s was left as it is; the sweep tries again.", pk)
             if not _give_up(pk, type(error).__name__):
-                break
-    return done
+                return done, True
+    return done, False
 
 
 def _carry_out(channel: int, session_id: str, pk: int) -> bool:
@@ -91,6 +102,8 @@ def _carry_out(channel: int, session_id: str, pk: int) -> bool:
         event.reason, event.state = str(problem)[:200], InboundState.UNKNOWN
     except NotYet as problem:
         if now - event.received_at < PATIENCE:
+            if session is None:  # it may get its name before the next event is looked at
+                raise _HeldUp from problem
             return False
         event.reason, event.state = str(problem)[:200], InboundState.UNKNOWN
     event.save(update_fields=["session", "processed_at", "reason", "state"])

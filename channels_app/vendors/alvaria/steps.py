@@ -5,13 +5,14 @@ the session lasts, further messages to the contact take the second alone. A sess
 deliveries, such as what an agent of ours says, carry the far session's name themselves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from channels_app.connectors.base import Onward, Rejected, Unavailable, Verdict
@@ -95,18 +96,40 @@ def prepare(deliveries: Sequence[Delivery], now: datetime) -> None:
             _find_sessions(to_contacts[0].channel, to_contacts, now)
 
 
+def settling(tries: Sequence[tuple[Delivery, Verdict]]) -> None:
+    """Lock the sessions that `settled` names or ends, in the order in which all lock several."""
+    which = Q(opening__in=[one.pk for one in _opened(tries)])
+    for one, session_id in _gone(tries):
+        which |= Q(channel=one.channel_id, vendor_id=session_id)
+    rows = Session.objects.open().filter(which).select_for_update(of=("self",)).order_by("pk")
+    list(rows.values_list("pk", flat=True))
+
+
 def settled(tries: Sequence[tuple[Delivery, Verdict]]) -> None:
     """Give opened sessions their names, and end those that the far end does not know any more."""
     now = timezone.now()
-    if opened := [one.pk for one, verdict in tries if isinstance(verdict, Onward)]:
-        _name(tries[0][0].channel, opened, now)
+    opened: dict[Channel, list[int]] = defaultdict(list)
+    for one in _opened(tries):
+        opened[one.channel].append(one.pk)
+    for channel, openers in opened.items():
+        _name(channel, openers, now)
+    for one, session_id in _gone(tries):
+        open_there = Session.objects.open().filter(channel=one.channel_id, vendor_id=session_id)
+        for pk in list(open_there.values_list("pk", flat=True)):
+            session = locked(pk)
+            if session.is_open:
+                end(session, EndedBy.FAR_END)
+
+
+def _opened(tries: Sequence[tuple[Delivery, Verdict]]) -> list[Delivery]:
+    return [one for one, verdict in tries if isinstance(verdict, Onward)]
+
+
+def _gone(tries: Sequence[tuple[Delivery, Verdict]]) -> Iterator[tuple[Delivery, str]]:
+    """Yield what was told to sessions that have ended at the far end, and their names there."""
     for one, verdict in tries:
         if isinstance(verdict, SessionGone | NoSession) and isinstance(one.prepared, Tell | End):
-            open_there = Session.objects.open().filter(channel=one.channel_id)
-            for pk in open_there.filter(vendor_id=one.prepared.session_id).values_list("pk"):
-                session = locked(*pk)
-                if session.is_open:
-                    end(session, EndedBy.FAR_END)
+            yield one, one.prepared.session_id
 
 
 def content(payload: Stored) -> Said:
@@ -139,8 +162,10 @@ def _find_sessions(channel: Channel, deliveries: Sequence[Delivery], now: dateti
         if one.address not in sessions and one.address not in new:
             new[one.address] = _new(channel, one, now)
     if new:
-        # Another worker may be faster: then there is none of ours, and theirs is found.
-        Session.objects.bulk_create(new.values(), ignore_conflicts=True)
+        # Another worker may be faster: then there is none of ours, and theirs is found. In one
+        # order, so that two who make the same ones wait for each other one way only.
+        ordered = [new[contact] for contact in sorted(new)]
+        Session.objects.bulk_create(ordered, ignore_conflicts=True)
         sessions |= _open_sessions(channel, new)
     openers = _openers(sessions, now)
     for one in deliveries:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from channels_app.models import Delivery, EventKind, InboundEvent, Message, Session, WorkType
 from channels_app.sessions import services, tending
 from channels_app.sessions.services import Said
+from channels_app.vendors.alvaria import inbound
 from channels_app.vendors.alvaria.inbound import carry_out_all
 from notifications.models import Recipient
 from tests.support.far_alvaria import (
@@ -66,6 +67,35 @@ def test_an_agents_answer_there_waits_for_an_agent_here(channel, session, billin
     assert (session.state, session.work_type) == ("waiting", billing)
     assert list(Session.objects.waiting()) == [session]
     assert set(InboundEvent.objects.values_list("state", "session")) == {("processed", session.pk)}
+
+
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_events_stay_in_order_when_their_session_gets_its_name_meanwhile(
+    channel, session, monkeypatch, at_once
+):
+    monkeypatch.setattr(inbound, "AT_ONCE", at_once)
+    name = session.vendor_id
+    Session.objects.update(vendor_id="")  # the answer that names it is on its way
+    for text in ("one", "two"):
+        assert post(channel, agent_says(session, text)).status_code == 200
+    looks: list[str] = []
+    true_look, true_order = inbound._session, inbound._in_order
+
+    def look(of, session_id):
+        looks.append(session_id)
+        return true_look(of, session_id)
+
+    def in_order(*args):
+        done = true_order(*args)
+        Session.objects.update(vendor_id=name)  # another worker's settlement, just now
+        return done
+
+    monkeypatch.setattr(inbound, "_session", look)
+    monkeypatch.setattr(inbound, "_in_order", in_order)
+    carry_out_all()
+    assert looks == [name], "the second may find what the first has not found"
+    carry_out_all()
+    assert heard(session) == [("Alvaria", "one"), ("Alvaria", "two")]
 
 
 @pytest.mark.parametrize(("name", "shown"), [("Ana Ruiz", "Ana Ruiz"), ("", "ana.ruiz")])

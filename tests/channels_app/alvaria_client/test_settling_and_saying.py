@@ -1,0 +1,82 @@
+"""What a far end answers is written down while an agent goes on: neither waits for ever."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from channels_app.models import Delivery, Session
+from channels_app.sessions import services
+from channels_app.sessions.services import NotPossible, Said
+from channels_app.vendors.alvaria import steps
+from channels_app.vendors.alvaria.inbound import carry_out_all
+from tests.support.far_alvaria import (
+    MESSAGE,
+    alvaria_channel,
+    dispatch,
+    enqueue_to,
+    event,
+    post,
+    refusal,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_an_agent_writes_while_the_far_end_says_that_the_session_is_gone(
+    channel, billing, mara, far_end, monkeypatch
+):
+    enqueue_to(channel, "Ana")
+    dispatch(channel)
+    session = Session.objects.get(contact="Ana")
+    post(channel, event("NEW_SESSION", session.vendor_id, status="SUCCESS"))
+    answer = event("MESSAGE", session.vendor_id, senderId="AGENT", message={"text": "Hello"})
+    post(channel, answer)
+    carry_out_all()
+    dispatch()
+    session = services.join(session, agent=mara)
+    services.say(session, Said("first"), agent=mara)
+    far_end.answer("POST", MESSAGE, refusal(404, "Session does not exist"))
+    settles, found = threading.Event(), []
+    true = steps.settled
+
+    def slowly(tries) -> None:
+        settles.set()
+        time.sleep(0.7)  # the deliveries and their books are written, the session is not
+        true(tries)
+
+    def say() -> None:
+        settles.wait(10)
+        try:
+            found.append(services.say(session, Said("second"), agent=mara))
+        except Exception as error:
+            found.append(error)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(steps, "settled", slowly)
+    agent = threading.Thread(target=say)
+    agent.start()
+    dispatch()
+    agent.join(20)
+    assert [(type(one), str(one)) for one in found] == [(NotPossible, "The session has ended.")]
+    session.refresh_from_db()
+    assert (session.state, session.ended_by) == ("ended", "far_end")
+    said = Delivery.objects.filter(origin_kind="session").order_by("pk").last()
+    assert said is not None
+    assert (said.state, said.reason) == ("failed", "Session does not exist")
+
+
+def test_each_channel_closes_its_own_sessions_after_its_own_silence(tenant, far_end):
+    soon = alvaria_channel(tenant, far_end.url, settings={"close_after": "5"}, name="Soon")
+    late = alvaria_channel(tenant, far_end.url, settings={"close_after": "600"}, name="Late")
+    for channel in (soon, late):
+        enqueue_to(channel, "Ana")
+    dispatch(soon, late)
+    now = timezone.now()
+    closes = dict(Session.objects.values_list("channel__name", "closes_at"))
+    assert closes["Soon"] - now < timedelta(minutes=6)
+    assert closes["Late"] - now > timedelta(minutes=590)
