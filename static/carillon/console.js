@@ -337,7 +337,7 @@
 
   function keepDraft() {
     draft.text = box.value;
-    if (session) store(draftKey(session), draft.text ? draft : null);
+    if (session) store(draftKey(session), draft.text || files.has(session) ? draft : null);
   }
 
   function bringDraft() {
@@ -379,6 +379,7 @@
     } else hold(null);
     if (file) files.set(session, file);
     else files.delete(session);
+    change();
     placeFile();
   }
 
@@ -431,7 +432,8 @@
     const list = byId("messages");
     if (!list) return;
     for (const item of outbox) {
-      if (item.session !== session || byId(`p-${item.token}`)) continue;
+      const isThere = byId(`p-${item.token}`) || list.querySelector(`[data-token="${item.token}"]`);
+      if (item.session !== session || isThere) continue;
       const bubble = document.createElement("li");
       bubble.id = `p-${item.token}`;
       bubble.className = "utterance is-ours is-pending";
@@ -488,11 +490,18 @@
     }
   }
 
-  // Unchanged, it keeps its id: should it have arrived after all, it is not sent twice.
+  // Unchanged, it keeps its id: should it have arrived after all, it is not sent twice. Changed in
+  // text or file it is another, or the server would answer with the first and send nothing.
+  function change() {
+    draft.token = newToken();
+    keepDraft();
+    byId("reply-token").value = draft.token;
+  }
+
   function giveBack(item, problem) {
     keepDraft();
     const kept = draftOf(item.session);
-    const alone = !kept.text;
+    const alone = !kept.text && !files.has(item.session);
     kept.text = alone ? item.text : `${item.text}\n${kept.text}`;
     kept.token = alone ? item.token : newToken();
     store(draftKey(item.session), kept);
@@ -505,9 +514,7 @@
 
   form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
   box.addEventListener("input", () => {
-    if (draft.text && box.value !== draft.text) draft.token = newToken();
-    keepDraft();
-    byId("reply-token").value = draft.token;
+    if (box.value !== draft.text) change();
     hold(null);
     fit();
     offer();
@@ -690,7 +697,8 @@
 
   // --- beginning --------------------------------------------------------------------------------
   // What was on its way when the page was left is a draft again, under its id.
-  for (const item of stored("console-outbox") ?? []) giveBack(item, "");
+  // The last one first, for each is put before what is there.
+  for (const item of (stored("console-outbox") ?? []).reverse()) giveBack(item, "");
   store("console-outbox", null);
   bringDraft();
   complain("");

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from channels_app.models import Message, Presence, Session, SessionState
 from channels_app.sessions.files import LARGEST
@@ -214,3 +214,92 @@ def test_it_works_on_a_telephone(mara, at_desk, waiting, scheme):
     page.get_by_role("button", name="Sessions").first.click()
     expect(row(page, "Ana")).to_be_visible()
     assert wide == [0, 0, 0]
+
+
+# --- a reply whose fate is not known ------------------------------------------------------------
+
+# What is sent arrives; the answer is lost on its way.
+LOSING = """() => {
+    const real = window.fetch;
+    window.loses = true;
+    window.fetch = async (url, options) => {
+        const answer = await real(url, options);
+        if (loses && String(url).endsWith("/say/")) throw new TypeError("lost");
+        return answer;
+    };
+}"""
+BILL = {"name": "bill.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 x"}
+
+
+@pytest.fixture
+def losing(mara, at_desk, waiting):
+    """A console that joined Ana's session and loses what the server answers to replies."""
+    waiting("Ana Ruiz", "Hello")
+    page = at_desk(mara)
+    row(page, "Ana Ruiz").click()
+    expect(reply(page)).to_be_focused()
+    page.evaluate(LOSING)
+    return page
+
+
+def send_and_lose(page: Page) -> None:
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#reply-problem")).to_be_visible(timeout=30_000)
+    page.evaluate("loses = false")
+
+
+def replies() -> list[tuple[str, str]]:
+    ours = Message.objects.filter(author="agent").order_by("pk")
+    return list(ours.values_list("text", "attachment_name"))
+
+
+def test_unchanged_it_is_sent_once(losing):
+    reply(losing).fill("See the bill")
+    send_and_lose(losing)
+    losing.get_by_role("button", name="Send").click()
+    expect(reply(losing)).to_have_value("")
+    expect(said(losing, "See the bill")).to_contain_text("queued")
+    expect(losing.locator(".is-pending")).to_have_count(0)
+    losing.wait_for_timeout(1000)
+    assert replies() == [("See the bill", "")]
+
+
+def test_with_a_file_added_it_is_another(losing):
+    reply(losing).fill("See the bill")
+    send_and_lose(losing)
+    losing.locator("#reply-file").set_input_files(BILL)
+    losing.get_by_role("button", name="Send").click()
+    expect(losing.get_by_role("link", name="bill.pdf")).to_be_visible()
+    assert replies() == [("See the bill", ""), ("See the bill", "bill.pdf")]
+
+
+def test_with_a_text_instead_of_a_file_it_is_another(losing):
+    losing.locator("#reply-file").set_input_files(BILL)
+    send_and_lose(losing)
+    losing.locator("#reply-file-none").click()
+    reply(losing).fill("Your bill is above.")
+    losing.get_by_role("button", name="Send").click()
+    expect(said(losing, "Your bill is above.")).to_contain_text("queued")
+    assert replies() == [("", "bill.pdf"), ("Your bill is above.", "")]
+
+
+def test_a_file_alone_unchanged_is_sent_once(losing):
+    losing.locator("#reply-file").set_input_files(BILL)
+    send_and_lose(losing)
+    losing.get_by_role("button", name="Send").click()
+    expect(losing.locator("#reply-chosen")).to_be_hidden()
+    expect(losing.get_by_role("link", name="bill.pdf")).to_be_visible()
+    losing.wait_for_timeout(1000)
+    assert replies() == [("", "bill.pdf")]
+
+
+def test_what_was_on_its_way_at_a_reload_comes_back_in_its_order(mara, at_desk, waiting):
+    waiting("Ana Ruiz", "Hello")
+    page = at_desk(mara)
+    row(page, "Ana Ruiz").click()
+    page.route("**/say/", lambda route: None)  # never answered
+    for text in ("one", "two", "three"):
+        reply(page).fill(text)
+        page.keyboard.press("Enter")
+    page.reload()
+    expect(reply(page)).to_have_value("one\ntwo\nthree")
