@@ -23,6 +23,7 @@ class Recurring:
 SCHEDULES = (
     Recurring("sweep deliveries", "channels_app.tasks.sweep", timedelta(seconds=20)),
     Recurring("sweep sessions", "channels_app.sessions.tending.sweep", timedelta(seconds=20)),
+    Recurring("sweep access", "project.access.tasks.sweep", timedelta(seconds=20)),
     Recurring("sweep notifications", "notifications.tasks.sweep", timedelta(seconds=20)),
 )
 LOOKS = 5.0  # seconds between two looks for what is due

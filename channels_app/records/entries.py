@@ -67,7 +67,7 @@ class Entry:
     text: tuple[Piece, ...] = ()
     attachment: Link | None = None
     attachment_type: str = ""
-    href: str = ""  # where it may be opened; not where it was refused, as it may point inside
+    href: str = ""  # where it may be opened; not before it was judged, as it may point inside
     problem: str = ""
     delivery: Delivery | None = None
     delivery_of: str = "Callback"
@@ -173,8 +173,8 @@ def _message(message: Message, place: Place, delivery: Delivery | None) -> Entry
     link = None
     if message.attachment_url:
         link = Link(message.attachment_name or message.attachment_url, message.attachment_url)
-    problem, is_refused = "", message.state == MessageState.FAILED
-    if is_refused:
+    problem, is_judged = "", message.state == MessageState.PROCESSED
+    if message.state == MessageState.FAILED:
         problem = f"Not processed: {message.reason or 'no reason was given'}"
     elif message.state == MessageState.ACCEPTED:
         problem = "Kept until the session has come up"
@@ -186,7 +186,7 @@ def _message(message: Message, place: Place, delivery: Delivery | None) -> Entry
         text=tuple(pieces(message.text)),
         attachment=link,
         attachment_type=message.attachment_type,
-        href=link.href if link and not is_refused else "",
+        href=link.href if link and is_judged else "",
         problem=problem,
         delivery=delivery,
     )

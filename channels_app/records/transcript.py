@@ -8,7 +8,7 @@ from heapq import merge
 from itertools import chain
 from typing import Any, Literal, TypeAlias
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from channels_app.log.words import Clock
 from channels_app.models import Author, Event, EventKind, Message, MessageState, Session, WorkType
@@ -42,10 +42,12 @@ def _happened(session: Session, events: QuerySet[Event]) -> Iterator[Message | E
 
 
 def _walk(rows: QuerySet[Any]) -> Iterator[Any]:
-    last = 0
-    while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:CHUNK]):
+    # By their moments first: what a far end told is written down later than it came.
+    behind = Q()
+    while chunk := list(rows.filter(behind).order_by("at", "pk")[:CHUNK]):
         yield from chunk
-        last = chunk[-1].pk
+        last = chunk[-1]
+        behind = Q(at__gt=last.at) | Q(at=last.at, pk__gt=last.pk)
 
 
 # --- as text ------------------------------------------------------------------------------------

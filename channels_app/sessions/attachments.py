@@ -8,7 +8,10 @@ from channels_app.models import Channel
 from channels_app.payload import url_problem
 
 # Names that resolve inside by convention: RFC 6761, RFC 6762, RFC 8375, ICANN's .internal.
-_INSIDE = ("localhost", "local", "internal", "home.arpa", "lan", "intranet", "corp", "home")
+_INSIDE = (
+    *("localhost", "localdomain", "local", "internal", "home.arpa"),
+    *("lan", "intranet", "corp", "home"),
+)
 
 
 def attachment_problem(url: str, channel: Channel) -> str:

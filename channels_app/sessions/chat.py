@@ -128,16 +128,25 @@ def answer(channel: Channel, contact: str, text: str, token: str) -> ChatMessage
     at whichever window it comes again. Raises Unfit and NobodyAnswers.
     """
     text = fit(text)
-    public_id = uuid5(channel.public_id, "\n".join((contact, storable(token), text)))
-    same = ChatMessage.objects.window(channel, contact).filter(said__public_id=public_id)
     # Asked before and after the lock: a late repeat opens no session, one at the same time waits.
-    shown = same.first()
+    shown = known(channel, contact, text, token)
     if shown is None:
         with transaction.atomic():
             session = _conversation(channel, contact)
-            shown = same.first() or _say(session, text, public_id)
+            shown = known(channel, contact, text, token)
+            shown = shown or _say(session, text, _public_id(channel, contact, text, token))
     contact_seen.send_robust(sender=Channel, channel=channel, address=contact)
     return shown
+
+
+def known(channel: Channel, contact: str, text: str, token: str) -> ChatMessage | None:
+    """Return what was taken of this contact already: the same text with the same token."""
+    public_id = _public_id(channel, contact, text, token)
+    return ChatMessage.objects.window(channel, contact).filter(said__public_id=public_id).first()
+
+
+def _public_id(channel: Channel, contact: str, text: str, token: str) -> UUID:
+    return uuid5(channel.public_id, "\n".join((contact, storable(token), text)))
 
 
 def _say(session: Session, text: str, public_id: UUID) -> ChatMessage:

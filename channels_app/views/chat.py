@@ -21,7 +21,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from channels_app.chat_links import BadLink, open_link
 from channels_app.chat_window import Bubble, Cursor, Window, in_words, number, numbers
 from channels_app.models import Channel, ChatMessage
-from channels_app.sessions.chat import TEXT_MAX, NobodyAnswers, Unfit, answer, fit, is_answered
+from channels_app.sessions.chat import (
+    TEXT_MAX,
+    NobodyAnswers,
+    Unfit,
+    answer,
+    fit,
+    is_answered,
+    known,
+)
 from channels_app.signals import contact_seen
 from project.access.throttling import counted, until_next_window
 
@@ -151,6 +159,8 @@ class _Taken(NamedTuple):
 def _take(channel: Channel, contact: str, typed: str, token: str) -> _Taken:
     try:
         text = fit(typed)
+        if known(channel, contact, text, token):
+            return _Taken()  # it was taken: a repeat costs nothing
         if counted(f"chat-{channel.pk}-{_person(contact)}") > MOST:
             wait = max(1, math.ceil(until_next_window()))
             words = f"Not sent: that was a lot at once. Try again in {wait} seconds."

@@ -4,7 +4,9 @@ import math
 from base64 import b64decode
 from binascii import Error as BadBase64
 from typing import Any
+from urllib.parse import unquote_plus
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
@@ -35,6 +37,14 @@ class AccessTokenView(TokenView):  # type: ignore[misc]
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.content_type not in {FORM, ""}:
             return refusal(400, "invalid_request", f"Send the fields as {FORM}.")
+        try:
+            problem = _problem(request)
+        except RequestDataTooBig:
+            return refusal(413, "invalid_request", "The fields are too large.")
+        except TooManyFieldsSent:
+            problem = "There are too many fields."
+        if problem:
+            return refusal(400, "invalid_request", problem)
         if not _gather_realm(request):
             return refusal(400, "invalid_request", "Two different realms are named.")
         if counted(f"token-{_who(request)}") > MOST:
@@ -55,6 +65,38 @@ class AccessTokenView(TokenView):  # type: ignore[misc]
     def in_dialect(status: int, sentence: str) -> JsonResponse:
         """Return what is answered where Django refuses before the view (project/errors.py)."""
         return refusal(status, "invalid_request", sentence)
+
+
+def _problem(request: HttpRequest) -> str:
+    """Say what is wrong with the fields themselves (RFC 6749, sections 2.3 and 3.2), or nothing.
+
+    Raises RequestDataTooBig and TooManyFieldsSent.
+    """
+    for name, values in request.POST.lists():
+        if len(values) > 1:
+            return f"{name[:40]} is given more than once."
+        if any("\0" in text for text in (name, *values)):
+            return "A field holds a NUL."
+    basic = _basic(request)
+    if basic is None:
+        return ""
+    if "client_secret" in request.POST:
+        return "The client authenticates in two ways."
+    if request.POST.get("client_id", basic) != basic:
+        return "client_id is another than that of the Authorization header."
+    return ""
+
+
+def _basic(request: HttpRequest) -> str | None:
+    """Return the client id of HTTP Basic, as claimed; None where the header is none."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        claimed = b64decode(encoded.encode(), validate=True).partition(b":")[0]
+    except (BadBase64, ValueError):
+        return None
+    return unquote_plus(claimed.decode("utf-8", "replace"))
 
 
 def _gather_realm(request: HttpRequest) -> bool:
@@ -79,9 +121,5 @@ def refusal(status: int, code: str, words: str) -> JsonResponse:
 
 def _who(request: HttpRequest) -> str:
     """Name the caller for counting: the client id as claimed, and where it calls from."""
-    _, _, basic = request.headers.get("Authorization", "").partition(" ")
-    try:
-        claimed = b64decode(basic.encode(), validate=True).partition(b":")[0].hex()
-    except (BadBase64, ValueError):
-        claimed = ""
+    claimed = (_basic(request) or "").encode().hex()
     return f"{request.META.get('REMOTE_ADDR', '')}-{claimed[:64]}"

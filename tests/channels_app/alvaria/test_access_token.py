@@ -13,6 +13,7 @@ from oauth2_provider.models import AccessToken, Application
 from channels_app.models import Session
 from project.access.models.client import Scope
 from project.access.oauth import issue_credentials
+from project.access.tasks import sweep
 from tests.support.alvaria import BY, TOKEN_PATH, CustomServer, make_api_client
 
 pytestmark = pytest.mark.django_db
@@ -71,8 +72,63 @@ def test_what_is_not_served_is_refused_by_its_code(server, fields, code):
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        "grant_type=client_credentials&grant_type=client_credentials",
+        "grant_type=client_credentials&grant_type=password",
+        "grant_type=client_credentials&scope=servermessagingapi&scope=servermessagingapi",
+        "grant_type=client_credentials&client_id=other",
+        "grant_type=client_credentials&client_id=other&client_secret=x",
+        "grant_type=client_credentials&scope=server%00messagingapi",
+        "grant_type=client_credentials&no%00field=1",
+    ],
+)
+def test_fields_that_contradict_are_refused(server, fields):
+    made = server.credentials
+    answer = server.browser.post(
+        TOKEN_PATH,
+        fields,
+        content_type="application/x-www-form-urlencoded",
+        headers={"Authorization": basic(made.client_id, made.client_secret)},
+    )
+    refused(answer, 400, "invalid_request")
+
+
+def test_a_client_authenticates_in_one_way(server):
+    made = server.credentials
+    both = server.ask_for_token(client_id=made.client_id, client_secret=made.client_secret)
+    assert "two ways" in refused(both, 400, "invalid_request")
+    fields = {"client_id": made.client_id, "client_secret": made.client_secret}
+    assert server.ask_for_token(auth="", **fields).status_code == 200
+    assert server.ask_for_token(client_id=made.client_id).status_code == 200
+    fields["client_id"] += "\0"
+    refused(server.ask_for_token(auth="", **fields), 400, "invalid_request")
+
+
+def test_tokens_that_have_ended_are_removed_once_an_hour(server, tenant):
+    one = server.token
+    with time_machine.travel(timezone.now() + timedelta(minutes=30)):
+        server.sign_in()
+    with time_machine.travel(timezone.now() + timedelta(minutes=70)):
+        sweep()
+        assert AccessToken.objects.count() == 1
+        assert server.open().status_code == 202
+        server.token = one
+        assert server.open().status_code == 401
+
+
+@pytest.mark.parametrize(
     "auth",
-    ["", "Basic", "Basic !!", "Basic YWxs", "Bearer x", basic("nobody", "x"), basic("", "")],
+    [
+        "",
+        "Basic",
+        "Basic !!",
+        basic("no\0body", "x"),
+        "Basic YWxs",
+        "Bearer x",
+        basic("nobody", "x"),
+        basic("", ""),
+    ],
 )
 def test_who_is_not_known_gets_401(server, auth):
     answer = server.ask_for_token(auth=auth)
@@ -110,9 +166,13 @@ def test_only_a_form_is_read_and_only_posts_are_served(server):
     assert answer["Allow"] == "POST"
 
 
-def test_a_body_that_is_too_large_is_refused_in_the_dialect(server, settings):
+def test_a_body_that_is_too_large_is_refused_in_the_dialect_and_in_no_log(server, settings, caplog):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
-    refused(server.ask_for_token(state="x" * 2000), 400, "invalid_request")
+    refused(server.ask_for_token(state="x" * 2000), 413, "invalid_request")
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 10
+    many = {f"f{number}": "x" for number in range(20)}
+    refused(server.ask_for_token(**many), 400, "invalid_request")
+    assert not [line for line in caplog.records if line.levelname == "ERROR"]
 
 
 def test_neither_tokens_nor_secrets_are_stored(server):

@@ -129,7 +129,13 @@ INSIDE = (
     *("http://127.0.0.1/a.png", "http://10.0.0.1/a.png", "https://192.168.1.1/", "http://[::1]/a"),
     *("http://169.254.169.254/latest/meta-data/", "http://localhost/a.png", "http://LOCALHOST./a"),
     *("http://100.64.0.1/", "http://[64:ff9b::7f00:1]/", "http://[::ffff:10.0.0.1]/", "http://0/"),
-    *("http://2130706433/", "http://0x7f.1/", "http://127.1/", "http://db.internal/a.png"),
+    *(
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "http://127.1/",
+        "http://db.internal/a.png",
+        "http://db.localdomain/",
+    ),
     *("http://printer.local/a.png", "http://intranet/a.png", "https://wiki.corp/a.png"),
 )
 

@@ -1,5 +1,6 @@
 """What callbacks do to our session, and what our agents do there in return."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -7,12 +8,15 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from channels_app.log.words import Clock
 from channels_app.models import Delivery, EventKind, InboundEvent, Message, Session, WorkType
+from channels_app.records.transcript import transcript
 from channels_app.sessions import services, tending
 from channels_app.sessions.services import Said
 from channels_app.vendors.alvaria import inbound
 from channels_app.vendors.alvaria.inbound import carry_out_all
 from notifications.models import Recipient
+from project.access.audit import Actor
 from tests.support.far_alvaria import (
     MESSAGE,
     SESSION,
@@ -96,6 +100,21 @@ def test_events_stay_in_order_when_their_session_gets_its_name_meanwhile(
     assert looks == [name], "the second may find what the first has not found"
     carry_out_all()
     assert heard(session) == [("Alvaria", "one"), ("Alvaria", "two")]
+
+
+def test_a_transcript_tells_late_callbacks_where_they_came(channel, session, make_user):
+    assert post(channel, agent_says(session, "from there")).status_code == 200
+    came = timezone.now() - timedelta(seconds=60)
+    InboundEvent.objects.pending().update(received_at=came)
+    Message.objects.update(at=came + timedelta(seconds=30))  # said by us meanwhile
+    carry_out_all()
+    clock = Clock(timezone.now(), session.tenant.zone)
+    by = Actor.user(make_user("Auditor"))
+    told = json.loads(b"".join(transcript(session, "json", by=by, clock=clock)))
+    said = [entry["text"] for entry in told["entries"] if entry["type"] == "message"]
+    assert said[:2] == ["from there", "Hello Ana"]
+    times = [entry["at"] for entry in told["entries"]]
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize(("name", "shown"), [("Ana Ruiz", "Ana Ruiz"), ("", "ana.ruiz")])

@@ -212,6 +212,17 @@ def test_a_message_that_was_not_processed_says_why(clock, begin, auditor):
     assert "Not processed: Attachment refused: its URL points inside a private network." in said
 
 
+def test_an_attachment_opens_nothing_before_it_was_judged(callbacks, billing, system, auditor):
+    session = services.open_session(callbacks, client=system, work_type="32", contact_name="Eve")
+    url = "http://10.0.0.1/x.png"
+    services.accept_message(session, Said(attachment_type="Image", attachment_url=url))
+    page = html(auditor, session)
+    assert "Kept until the session has come up" in page
+    assert url in page
+    assert f'href="{url}"' not in page
+    assert "<img" not in page
+
+
 def test_what_came_from_outside_is_shown_as_it_came(clock, begin, auditor):
     evil = "<script>alert(1)</script>"
     session = begin(f"{evil} Ana", integration=evil, attributes={evil: evil})
