@@ -52,7 +52,7 @@ class WorkTypeForm(forms.ModelForm[WorkType]):
 
 
 class TimeOfDay(forms.TimeField):
-    """A time on a clock of 24 hours, whatever the browser's language; 24:00 is 00:00."""
+    """A time on a clock of 24 hours, whatever the browser's language."""
 
     def __init__(self, **kwargs: Any) -> None:
         attrs = {"inputmode": "numeric", "placeholder": "08:00", "size": 6, "autocomplete": "off"}
@@ -63,12 +63,12 @@ class TimeOfDay(forms.TimeField):
             **kwargs,
         )
 
-    def to_python(self, value: Any) -> time | None:
-        return super().to_python("00:00" if str(value).strip() == END_OF_DAY else value)
-
 
 class ClosingTime(TimeOfDay):
-    """Midnight stands there as the end of the day."""
+    """Midnight is the end of the day, written as 24:00 or 00:00."""
+
+    def to_python(self, value: Any) -> time | None:
+        return super().to_python("00:00" if str(value).strip() == END_OF_DAY else value)
 
     def prepare_value(self, value: Any) -> Any:
         return END_OF_DAY if value == MIDNIGHT else super().prepare_value(value)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, F
+from django.db.models import Count, F, Max
 
 from channels_app.console.standing import SHOWN, Row, Standing
 from channels_app.models import Agent, Author, Message, Session
@@ -43,11 +43,11 @@ def lists_of(standing: Standing) -> Lists:
     sessions = Session.objects.select_related("work_type", "channel").in_bulk(
         [row.pk for row in rows]
     )
-    last = Message.objects.in_bulk([row.last for row in rows if row.last])
+    last = _last_words(waiting, standing.mine)
     unread = _unread(standing)
 
     def line(row: Row) -> Line:
-        message = last.get(row.last)
+        message = last.get(row.pk)
         return Line(
             session=sessions[row.pk],
             row=row,
@@ -69,6 +69,19 @@ def lists_of(standing: Standing) -> Lists:
         more=max(0, more),
         unread=sum(unread.values()),
     )
+
+
+def _last_words(waiting: Sequence[Row], mine: Sequence[Row]) -> dict[int, Message]:
+    """Return by session what was said last; of one that waits, by the contact if they spoke."""
+    of = {row.last: row.pk for row in (*waiting, *mine) if row.last}
+    last = {of[pk]: message for pk, message in Message.objects.in_bulk(list(of)).items()}
+    waits = {row.pk for row in waiting}
+    others = [pk for pk, one in last.items() if pk in waits and one.author != Author.CONTACT]
+    if others:
+        said = Message.objects.from_contact().filter(session__in=others).order_by()
+        newest = said.values("session").annotate(newest=Max("pk")).values("newest")
+        last |= {one.session_id: one for one in Message.objects.filter(pk__in=newest)}
+    return last
 
 
 def _unread(standing: Standing) -> dict[int, int]:

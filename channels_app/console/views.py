@@ -27,6 +27,7 @@ from channels_app.sessions.routing import route
 from channels_app.sessions.services import NotPossible, Said
 
 QUERY_MAX = 100  # characters of a search among replies
+NO_CHOICE = "Choose an agent or a work type that is available."
 
 View = Callable[..., HttpResponse]
 
@@ -136,7 +137,7 @@ def transfer(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpRespons
         return render(request, f"{HERE}/transfer.html", context)
     form = TransferForm(request.POST, agent=agent)
     if not form.is_valid():
-        return answer(request, agent, session.pk, "Choose somebody who is available.")
+        return answer(request, agent, session.pk, NO_CHOICE)
     try:
         services.transfer(
             session, agent=agent, to_agent=form.to_agent, to_work_type=form.to_work_type

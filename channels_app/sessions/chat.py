@@ -77,7 +77,7 @@ class ChatFace(Face):
         zone = work_type.tenant.zone
         there = opens.astimezone(zone)
         is_today = there.date() == now.astimezone(zone).date()
-        return f"{words} We answer from {dateformat(there, 'H:i' if is_today else 'D H:i')}."
+        return f"{words} We answer from {dateformat(there, 'H:i T' if is_today else 'D H:i T')}."
 
 
 def _shown(message: Message) -> dict[str, Any]:

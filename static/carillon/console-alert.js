@@ -9,6 +9,7 @@
   let known = offered();
   let unread = Number(root.dataset.unread);
   let audio;
+  let tried = false; // it was pressed for the sound
   let chosen = stored(); // "on", "off", or null where it was never asked for
 
   function offered() {
@@ -35,21 +36,28 @@
 
   const isOn = () => chosen === "on";
   const mayNote = () => "Notification" in window && Notification.permission === "granted";
+  const sounds = () => audio?.state === "running";
 
   function draw() {
-    button.classList.toggle("is-on", isOn());
-    button.lastElementChild.textContent = !isOn() ? "Alert me" : mayNote() ? "Alerts are on" : "Alerts are on, by sound";
+    button.classList.toggle("is-on", isOn() && sounds());
+    button.lastElementChild.textContent = words();
+  }
+
+  function words() {
+    if (!isOn()) return "Alert me";
+    if (!sounds()) return tried ? "Alerts are on, without sound" : "Alerts: press for sound";
+    return mayNote() ? "Alerts are on" : "Alerts are on, by sound";
   }
 
   // A browser plays nothing before the page was touched.
   function wakeAudio() {
     if (!isOn() || !("AudioContext" in window)) return;
-    audio ??= new AudioContext();
+    audio ??= Object.assign(new AudioContext(), { onstatechange: draw });
     if (audio.state === "suspended") audio.resume();
   }
 
   function ring() {
-    if (audio?.state !== "running") return;
+    if (!sounds()) return;
     [[880, 0], [1175, 0.16]].forEach(([pitch, after]) => {
       const at = audio.currentTime + after;
       const tone = audio.createOscillator();
@@ -83,20 +91,24 @@
     unread = count;
     if (!isOn() || !(fresh.length || written)) return;
     ring();
-    if (!document.hidden) return;
+    if (!document.hidden && sounds()) return; // else the note is all there is
     for (const [id, row] of fresh) note(id, `Offered to you: ${row.querySelector(".queue-what").textContent.trim()}`);
     if (written) note("unread", count === 1 ? "1 unread message" : `${count} unread messages`);
   });
 
   button.addEventListener("click", async () => {
-    choose(isOn() ? "off" : "on");
+    if (!isOn() || sounds() || tried) choose(isOn() ? "off" : "on"); // else it is for the sound
     if (!isOn()) return;
+    tried = true;
     wakeAudio();
-    ring();
+    audio?.resume().then(ring);
     if ("Notification" in window && Notification.permission === "default") await Notification.requestPermission();
     draw();
   });
-  for (const touch of ["pointerdown", "keydown"]) addEventListener(touch, wakeAudio, { passive: true });
+  for (const touch of ["pointerdown", "keydown"]) {
+    // The button itself is answered once it is pressed, by what it said then.
+    addEventListener(touch, ({ target }) => button.contains(target) || wakeAudio(), { passive: true });
+  }
   addEventListener("storage", ({ key, newValue }) => {
     if (key !== KEY) return;
     chosen = newValue;

@@ -244,6 +244,11 @@
     event.preventDefault();
     const button = event.submitter;
     if (!button || button.getAttribute("aria-busy")) return;
+    if (button.closest("#transfer") && !byId("transfer-to").querySelector(":checked")) {
+      byId("transfer-problem").hidden = false;
+      byId("transfer-to").querySelector("input")?.focus();
+      return;
+    }
     button.setAttribute("aria-busy", "true");
     turn += 1;
     const asked = turn;
@@ -295,6 +300,7 @@
   document.addEventListener("toggle", async (event) => {
     if (event.target.id !== "transfer" || event.newState !== "open") return;
     const list = byId("transfer-to");
+    byId("transfer-problem").hidden = true;
     try {
       const answer = await ask(event.target.dataset.url);
       list.innerHTML = answer.status === 200 ? await answer.text() : "<p>Try again in a moment.</p>";
@@ -627,7 +633,15 @@
   }, { passive: true });
   byId("talk-newest").addEventListener("click", () => { pinned = true; settle(); });
   // A picture that arrives makes it longer, a longer reply makes its window smaller.
-  scroller.addEventListener("load", settle, true);
+  scroller.addEventListener("load", ({ target }) => {
+    settle();
+    if (target.closest("details")) target.scrollIntoView({ block: "nearest" }); // it was asked for
+  }, true);
+  scroller.addEventListener("error", ({ target }) => {
+    const words = Object.assign(document.createElement("p"), { className: "bubble-lost" });
+    words.textContent = `${target.alt}: the picture can’t be fetched.`;
+    target.closest("a").replaceWith(words);
+  }, true);
   new ResizeObserver(settle).observe(scroller);
 
   function show(view) {
@@ -648,6 +662,12 @@
     const [hours, minutes, seconds] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
     return hours ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
   }
+  // To the second only where it matters: what ticks all day draws the eye all day.
+  function calm(ms) {
+    const minutes = Math.floor(ms / 60000);
+    if (minutes < SOON) return span(ms);
+    return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+  }
   const write = (node, words) => { if (node.textContent !== words) node.textContent = words; };
   const clockTime = (node) => node.dataset.at ?? (node.dataset.at = /\d\d:\d\d/.exec(node.textContent)?.[0] ?? "");
 
@@ -662,12 +682,12 @@
     }
     for (const node of root.querySelectorAll("[data-until]")) {
       const ms = Date.parse(node.dataset.until) - now();
-      write(node, `${span(ms)} left`);
+      write(node, `${calm(ms)} left`);
       urge(node.parentElement, ms);
     }
     for (const node of root.querySelectorAll("[data-limit]")) {
       const ms = Date.parse(node.dataset.limit) - now();
-      write(node, `Ends by itself at ${clockTime(node)}, in ${span(ms)}`);
+      write(node, `Ends by itself at ${clockTime(node)}, in ${calm(ms)}`);
     }
     for (const node of root.querySelectorAll("[data-warn]")) warn(node);
     const news = Number(root.dataset.waits) + Number(root.dataset.unread);

@@ -61,7 +61,8 @@ class AlvariaView(APIView):
     @staticmethod
     def in_dialect(status: int, sentence: str) -> JsonResponse:
         """Return what is answered where Django refuses before the view (project/errors.py)."""
-        errors = [error("invalid", sentence, scope="request")]
+        reason = "notFound" if status == 404 else "invalid"
+        errors = [error(reason, sentence, scope="request")]
         return JsonResponse(error_response(status, errors), status=status)
 
     def get_exception_handler(self) -> Callable[[Exception, Mapping[str, Any]], Response]:

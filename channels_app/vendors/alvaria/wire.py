@@ -126,10 +126,9 @@ class _Fields:
     def __init__(self, document: object, *, within: str = "") -> None:
         self.errors: list[Error] = []
         self._within = f"{within}." if within else ""
-        self._fields: dict[str, Any] = {}
-        if isinstance(document, dict):
-            self._fields = dict(document)
-        else:
+        self._is_object = isinstance(document, dict)
+        self._fields: dict[str, Any] = dict(document) if isinstance(document, dict) else {}
+        if not self._is_object:
             what = within or "The body"
             self.errors.append(error("invalid", f"{what} must be a JSON object."))
 
@@ -141,7 +140,7 @@ class _Fields:
         if or_number and type(value) is int:
             value = str(value)
         if value is None or value == "":
-            if required and not self._is_no_object:
+            if required and self._is_object:
                 self.errors.append(error("required", f"{named}: It is required."))
             return ""
         if not isinstance(value, str):
@@ -172,7 +171,3 @@ class _Fields:
     def refuse(self) -> None:
         if self.errors:
             raise Refused(*self.errors)
-
-    @property
-    def _is_no_object(self) -> bool:
-        return not self._fields and bool(self.errors)

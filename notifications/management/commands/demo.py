@@ -4,10 +4,12 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from channels_app.secrets import SecretsUnreadable
 from notifications.demo.credentials import credentials
 from notifications.demo.world import NotADemo, build
+from project.access.models import Tenant
 
 
 class Command(BaseCommand):
@@ -20,6 +22,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, callback_url: str | None, **options: Any) -> None:
+        if Tenant._meta.db_table not in connection.introspection.table_names():
+            words = "There is no installation here yet. Where one runs elsewhere, set what it was"
+            raise CommandError(f"{words} started with: CARILLON_DATA, DATABASE_URL, PORT.")
         try:
             tenant = build(callback_url=callback_url, base_url=settings.BASE_URL)
         except NotADemo as error:

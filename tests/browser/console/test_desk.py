@@ -85,7 +85,7 @@ def test_by_keyboard_alone(mara, at_desk, waiting, house):
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("This session has ended")).to_be_visible()
+    expect(page.get_by_text("This session ended")).to_be_visible()
     assert Session.objects.get().state == SessionState.ENDED
 
 
@@ -118,7 +118,7 @@ def test_a_session_that_ends_meanwhile_says_so_and_keeps_what_was_typed(
     row(page, "Ana Ruiz").click()
     reply(page).fill("Half a sentence")
     customer.ends(str(ana.public_id))
-    expect(page.get_by_text("This session has ended")).to_be_visible()
+    expect(page.get_by_text("This session ended")).to_be_visible()
     expect(reply(page)).to_have_value("Half a sentence")
     expect(page.get_by_role("button", name="Send")).to_be_disabled()
     page.get_by_role("button", name="Join the next: Bo Chen").click()
@@ -139,11 +139,24 @@ def test_whoever_is_slower_is_told_and_goes_on(mara, seat, at_desk, waiting):
     expect(row(second, "Ana Ruiz")).to_have_count(0)
 
 
+def test_a_transfer_without_a_choice_asks_for_one(mara, at_desk, waiting):
+    waiting("Ana Ruiz", "Hello")
+    page = at_desk(mara)
+    row(page, "Ana Ruiz").click()
+    page.get_by_role("button", name="Transfer…").click()
+    expect(page.get_by_label("Outages")).to_be_visible()
+    page.get_by_role("button", name="Transfer", exact=True).click()
+    expect(page.get_by_text("Choose an agent or a work type.")).to_be_visible()
+    page.get_by_label("Outages").check()
+    page.get_by_role("button", name="Transfer", exact=True).click()
+    expect(row(page, "Ana Ruiz")).to_contain_text("Outages")
+
+
 def test_the_limit_is_warned_of_in_words(mara, at_desk, waiting):
     session = waiting("Ana Ruiz", "Hello")
     page = at_desk(mara)
     row(page, "Ana Ruiz").click()
-    expect(page.locator("[data-limit]")).to_contain_text("in 3:59:")
+    expect(page.locator("[data-limit]")).to_contain_text("in 3 h 59 min")
     warning = page.locator(".talk-limit")
     expect(warning).to_be_hidden()
     for minutes, words in (

@@ -25,7 +25,7 @@ def test_a_picture_from_elsewhere_is_fetched_once_it_is_asked_for(customer, mara
     page.get_by_text("Look at my meter").hover()
     page.wait_for_timeout(1000)
     assert asked == []
-    page.get_by_text("Show the picture from pics.example").click()
+    page.get_by_text("Picture from pics.example").click()
     picture = page.get_by_role("img", name="meter.png")
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("complete", True)
@@ -33,6 +33,18 @@ def test_a_picture_from_elsewhere_is_fetched_once_it_is_asked_for(customer, mara
     customer.says(str(session.public_id), "Can you see it?")
     expect(said(page, "Can you see it?")).to_be_visible()
     expect(picture).to_be_visible()
+
+
+def test_a_picture_that_can_t_be_fetched_is_said_in_words(customer, mara, at_desk, waiting):
+    session = waiting("Ana Ruiz", "Hello")
+    url = "https://pics.example/meter.png"
+    customer.says(str(session.public_id), "Here", type="Image", url=url)
+    page = at_desk(mara)
+    page.route(url, lambda route: route.fulfill(status=200, body="<p>", content_type="text/html"))
+    row(page, "Ana Ruiz").click()
+    page.get_by_text("Picture from pics.example").click()
+    expect(page.get_by_text("meter.png: the picture can")).to_be_visible()
+    expect(page.get_by_role("img", name="meter.png")).to_have_count(0)
 
 
 # Keeps what the desktop would show, and lets the test say whether the tab is seen.
@@ -68,6 +80,13 @@ def test_an_agent_who_looks_elsewhere_is_called(customer, mara, at_desk, waiting
     assert len(page.evaluate("notes")) == 1, "whoever looks sees it there"
 
     page.reload()
+    silent = page.get_by_role("button", name="Alerts: press for sound")
+    expect(silent).to_be_visible()
+    waiting("Dana Wu", "Good day")
+    expect(row(page, "Dana Wu")).to_contain_text("Offered to you")
+    assert len(page.evaluate("notes")) == 1, "what can't be heard is noted"
+    page.evaluate("notes.length = 0")
+    silent.click()
     expect(page.get_by_role("button", name="Alerts are on", exact=True)).to_be_visible()
     page.evaluate("isAway = true")
     customer.says(str(bo.public_id), "Are you there?")

@@ -65,7 +65,7 @@ def test_a_customer_and_an_agent_talk_to_each_other(house, customer, seat, at_de
 
         page.get_by_role("button", name="End session…").click()
         page.get_by_role("button", name="End it").click()
-        expect(page.get_by_text("This session has ended")).to_be_visible()
+        expect(page.get_by_text("This session ended")).to_be_visible()
         wait_for(lambda: len(customer.heard(session)) == 8, seconds=60, what="eight callbacks")
 
     heard = customer.heard(session)

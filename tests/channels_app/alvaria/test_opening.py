@@ -158,6 +158,11 @@ def test_everything_that_is_wrong_is_said_at_once(server):
     assert [error["message"].partition(":")[0] for error in errors] == [
         *("workTypeId", "contactName", "integration")
     ]
+    for empty in ("", "{}", '{"workTypeId": null, "contactName": ""}'):
+        errors = refused(server.open(empty), 400)
+        assert [error["message"].partition(":")[0] for error in errors] == [
+            *("workTypeId", "contactName")
+        ]
 
 
 def test_a_body_that_is_too_large_is_refused_unread(server, settings):
@@ -178,7 +183,8 @@ def test_other_methods_are_refused_whoever_asks(server, what, method):
 
 def test_below_the_root_everything_speaks_the_dialect(server):
     for path in ("/via/v2/organizations/x/provisioning", "/via/", "/via/v1/foo?a=b"):
-        refused(server.browser.get(path), 404)
+        (error,) = refused(server.browser.get(path), 404)
+        assert error["reason"] == "notFound"
 
 
 @pytest.mark.parametrize(

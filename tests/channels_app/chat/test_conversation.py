@@ -150,9 +150,9 @@ def test_a_look_costs_two_queries_in_a_conversation_too(visit, write, django_ass
 
 
 HOURS = {
-    "Mon 08:00": (0, 8, 18),
-    "14:00": (5, 14, 18),
-    "Sat 08:00": (5, 8, 12),  # it is over for today
+    "Mon 08:00 CET": (0, 8, 18),
+    "14:00 CET": (5, 14, 18),
+    "Sat 08:00 CET": (5, 8, 12),  # it is over for today
 }
 
 

@@ -150,4 +150,4 @@ def test_without_script_a_deed_leads_back_to_the_page(mara, write):
         {"to": "agent-99"},
         follow=True,
     )
-    assert "Choose somebody who is available." in refused.content.decode()
+    assert "Choose an agent or a work type that is available." in refused.content.decode()

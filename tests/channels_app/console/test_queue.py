@@ -6,7 +6,15 @@ import pytest
 from django.utils import timezone
 
 from channels_app.console.standing import SHOWN
-from channels_app.models import Agent, Event, EventKind, Presence, Session, SessionState
+from channels_app.models import (
+    Agent,
+    Event,
+    EventKind,
+    Message,
+    Presence,
+    Session,
+    SessionState,
+)
 from channels_app.sessions import services
 from tests.support.console import CONSOLE, part, problem
 
@@ -31,6 +39,19 @@ def test_the_queue_shows_who_waits_oldest_first_with_what_they_said(mara, write,
     assert "Billing · SMS Why is my bill twice as high?" in part(page, "waiting")
     assert "Outages · WhatsApp" in part(page, "waiting")
     assert "Waiting · 2, oldest first" in part(page, "waiting-head")
+
+
+def test_the_queue_shows_what_the_contact_said_also_after_words_of_ours(mara, sit, write):
+    session = mara.has(write("Ana Ruiz", "Is it back?", "Hello?"))
+    mara.say(session, "One moment, please.")
+    mara.do("transfer", session, to=f"agent-{sit('Ines').agent.pk}")
+    queue = part(mara.page(), "waiting")
+    assert "Hello?" in queue
+    assert "One moment" not in queue
+    Message.objects.create(
+        session=write("Lena Vogt"), author="system", author_name="Acme", text="We are closed."
+    )
+    assert "Acme : We are closed." in part(mara.page(), "waiting")
 
 
 def test_without_an_integration_the_channel_is_named(mara, write):
@@ -144,7 +165,7 @@ def test_a_session_ended_by_the_contact_says_so_and_offers_the_next(mara, write)
     write("Chidi Obi")
     services.end_by_contact(session)
     page = mara.page(session)
-    assert "This session has ended" in part(page, "talk-foot")
+    assert "This session ended" in part(page, "talk-foot")
     assert "Ana Ruiz ended it." in part(page, "talk-foot")
     assert "Join the next: Chidi Obi" in part(page, "talk-foot")
     assert "is it back yet?" in part(page, "messages")

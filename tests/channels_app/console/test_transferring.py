@@ -69,7 +69,7 @@ def test_who_is_away_and_what_is_closed_is_not_offered(mara, sit, session, tenan
     assert "Nights" not in shown
     for to in (f"agent-{ines.agent.pk}", f"work-type-{shut.pk}", "agent-x", "9", ""):
         refused = mara.do("transfer", session, to=to)
-        assert problem(refused) == "Choose somebody who is available."
+        assert problem(refused) == "Choose an agent or a work type that is available."
     session.refresh_from_db()
     assert session.agent == mara.agent
 
@@ -78,7 +78,7 @@ def test_another_tenants_agent_is_no_choice(mara, sit, session, other_tenant):
     olga = sit("Olga", of=other_tenant)
     assert "Olga" not in choices(mara, session)
     refused = mara.do("transfer", session, to=f"agent-{olga.agent.pk}")
-    assert problem(refused) == "Choose somebody who is available."
+    assert problem(refused) == "Choose an agent or a work type that is available."
 
 
 def test_to_oneself_is_refused_calmly(mara, session):

@@ -105,6 +105,8 @@ def test_hours_are_taken_away(admin, billing):
         ([("12:00", "08:00")], "It must close after it opens."),
         ([("08:00", "08:00")], "It must close after it opens."),
         ([("25:00", "26:00")], "Enter a time such as 08:00."),
+        ([("24:00", "02:00")], "Enter a time such as 08:00."),
+        ([("24:00", "24:00")], "Enter a time such as 08:00."),
     ],
 )
 def test_hours_that_make_no_sense_are_refused_in_words(admin, billing, spans, words):
