@@ -9,6 +9,7 @@ from channels_app.models import Event, EventKind, Session, WorkType
 
 TOLD = (EventKind.AGENT_JOINED, EventKind.SESSION_REROUTE)
 ATTRIBUTES = 50  # shown; no caller may give more
+HAPPENINGS = 50  # the last ones; a far end decides how many there are
 
 
 class Happening(NamedTuple):
@@ -30,7 +31,8 @@ def contact_of(session: Session) -> Contact:
 
 def _happenings(session: Session) -> Iterator[Happening]:
     names = dict(WorkType.objects.of(session.tenant).values_list("code", "name"))
-    for event in Event.objects.filter(session=session, kind__in=TOLD).order_by("pk"):
+    events = Event.objects.filter(session=session, kind__in=TOLD).order_by("-pk")
+    for event in reversed(events[:HAPPENINGS]):
         data = event.data
         if event.kind == EventKind.AGENT_JOINED:
             words = f"{data.get('agentAlias', 'An agent')} joined"

@@ -60,7 +60,7 @@ class AlvariaCallback(HttpConnector):
             "Open sessions",
             kind="number",
             required=False,
-            help=f"At most at once, for each system that calls. Empty is {SESSION_LIMIT}.",
+            help=f"At once, for each system that calls. Empty is {SESSION_LIMIT}, 0 is no limit.",
         ),
     )
 
