@@ -330,16 +330,15 @@ def test_a_tenant_that_can_t_be_routed_holds_up_no_other(
     here("John")
     stranger = make_user("Agent", of=other_tenant, username="x")
     make_agent(stranger, there, seen_at=timezone.now())
-    true = tending.route
     for broken, other in ((session, theirs), (theirs, session)):
 
-        def route(tenant, now, broken=broken):
+        def stumble(tenant, now, broken=broken):
             if tenant == broken.tenant:
                 raise OperationalError("a lock that was not had in time")
-            return true(tenant, now)
+            return route(tenant, now)
 
         Session.objects.update(offered_to=None, offered_until=None)
-        monkeypatch.setattr(tending, "route", route)
+        monkeypatch.setattr(tending, "route", stumble)
         tending.sweep()
         assert not offered_to(broken)
         assert offered_to(other)
