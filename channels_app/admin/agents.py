@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.auth.models import Permission
 from django.db.models import Exists, ForeignKey, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
@@ -61,14 +60,10 @@ class AgentAdmin(RaceSafeAdmin[Agent]):
     change_form_template = "admin/channels_app/agent/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        by_group = Permission.objects.filter(
-            codename="answer_session", group__user=OuterRef("user_id")
-        )
+        able = Agent.objects.able().filter(pk=OuterRef("pk"))
         rows = Agent.objects.filter(tenant=tenant_of(request)).with_load()
-        rows = rows.annotate(may_answer=Exists(by_group))
-        return (
-            rows.select_related("tenant", "user").prefetch_related("work_types").order_by("alias")
-        )
+        rows = rows.annotate(may_answer=Exists(able)).select_related("tenant", "user")
+        return rows.prefetch_related("work_types").order_by("alias")
 
     # --- the list ---------------------------------------------------------------------------------
 
@@ -184,6 +179,8 @@ def _problem(agent: Agent) -> str:
     """Say why this person can't answer; empty when they can."""
     if not agent.user.is_active:
         return "the user is at rest"
-    if not (agent.user.is_superuser or getattr(agent, "may_answer", True)):
-        return "the user is not in the group Agent"
-    return ""
+    if getattr(agent, "may_answer", True):
+        return ""
+    if agent.user.tenant_id != agent.tenant_id:
+        return "the user belongs to another organisation"
+    return "the user is not in the group Agent"
