@@ -484,7 +484,7 @@ class Migration(migrations.Migration):
                         name="session_queue",
                     ),
                     models.Index(
-                        condition=models.Q(("state", "active")),
+                        condition=models.Q(("ended_at__isnull", True)),
                         fields=["agent"],
                         name="session_in_hand",
                     ),
@@ -499,14 +499,9 @@ class Migration(migrations.Migration):
                         name="session_offers",
                     ),
                     models.Index(
-                        condition=models.Q(("opening__isnull", True), ("state", "opening")),
-                        fields=["id"],
-                        name="session_opening",
-                    ),
-                    models.Index(
-                        condition=models.Q(("opening__isnull", False), ("state", "opening")),
-                        fields=["id"],
-                        name="session_opening_far",
+                        condition=models.Q(("ended_at__isnull", True)),
+                        fields=["state", "id"],
+                        name="session_standing",
                     ),
                     models.Index(
                         condition=models.Q(("state", "quiet")),
@@ -514,16 +509,12 @@ class Migration(migrations.Migration):
                         name="session_silent",
                     ),
                     models.Index(
-                        condition=models.Q(
-                            ("state__in", ["opening", "waiting", "active", "quiet"])
-                        ),
+                        condition=models.Q(("ended_at__isnull", True)),
                         fields=["ends_at"],
                         name="session_limit",
                     ),
                     models.Index(
-                        condition=models.Q(
-                            ("state__in", ["opening", "waiting", "active", "quiet"])
-                        ),
+                        condition=models.Q(("ended_at__isnull", True)),
                         fields=["client"],
                         name="session_of_client",
                     ),
@@ -545,9 +536,7 @@ class Migration(migrations.Migration):
                         name="session_state_known",
                     ),
                     models.UniqueConstraint(
-                        condition=models.Q(
-                            ("state__in", ["opening", "waiting", "active", "quiet"])
-                        ),
+                        condition=models.Q(("ended_at__isnull", True)),
                         fields=("channel", "contact"),
                         name="session_one_open",
                     ),

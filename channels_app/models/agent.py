@@ -3,7 +3,8 @@ from typing import Self
 from django.contrib.auth.models import Permission
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from channels_app.models.work_type import WorkType
@@ -33,10 +34,20 @@ class AgentQuerySet(models.QuerySet["Agent"]):
         return self.filter(may, user__is_active=True)
 
     def with_load(self) -> Self:
-        """Annotate ``load`` and ``offered``: how many sessions each has in hand, and is offered."""
-        in_hand = Count("sessions", filter=Q(sessions__state="active"), distinct=True)
-        offered = Count("offers", filter=Q(offers__state="waiting"), distinct=True)
-        return self.annotate(load=in_hand, offered=offered)
+        """Annotate ``load`` and ``offered``: how many sessions each has in hand, and is offered.
+
+        Counted apart from the agents, by what is open: a join would read all that they ever had.
+        """
+        from channels_app.models.session import Session
+
+        def counted(by: str, rows: QuerySet[Session]) -> Coalesce:
+            mine = rows.filter(**{by: OuterRef("pk")}).order_by().values(by)
+            return Coalesce(Subquery(mine.annotate(number=Count("pk")).values("number")), 0)
+
+        return self.annotate(
+            load=counted("agent", Session.objects.active()),
+            offered=counted("offered_to", Session.objects.waiting()),
+        )
 
 
 class Agent(models.Model):

@@ -27,7 +27,8 @@ def close_what_is_silent() -> None:
 @swept
 def give_up_what_never_came_up() -> None:
     """Let go of sessions whose delivery has ended before it could open them."""
-    opening = Session.objects.filter(channel__kind=Kind.ALVARIA, state=SessionState.OPENING)
+    theirs = Session.objects.open().filter(channel__kind=Kind.ALVARIA)
+    opening = theirs.filter(state=SessionState.OPENING)
     in_turn(opening.filter(opening__state__in=CLOSED).order_by("pk"), _give_up)
 
 
