@@ -86,7 +86,8 @@ def verify_callback(
     digest = claims.get("bodyHash")
     if digest is not None:
         expected = urlsafe_b64encode(sha256(body).digest()).rstrip(b"=")
-        if not isinstance(digest, str) or not compare_digest(digest.encode(), expected):
+        given = digest.encode("utf-8", "replace") if isinstance(digest, str) else b""
+        if not compare_digest(given, expected):
             raise BadToken("The body is not the one that was signed.")
     return claims
 

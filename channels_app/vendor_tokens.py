@@ -73,6 +73,8 @@ def renew(channel: Channel) -> bool:
     """Fetch a token if it is time for it; True where there is a new one."""
     now = timezone.now()
     row, _ = VendorToken.objects.get_or_create(channel=channel, defaults={"next_try_at": now})
+    # As it is since there is the row: who changes the channel later takes the row away.
+    channel = Channel.objects.select_related("tenant").get(pk=channel.pk)
     token = _open(row, now)
     if token is not None and token.renew_at > now:
         return False
@@ -98,13 +100,15 @@ def renew(channel: Channel) -> bool:
     )
 
 
-def drop(channel: int, *, sent_at: datetime, now: datetime) -> None:
-    """Give up the token that a request carried, which left at ``sent_at`` and was refused.
+def drop(channel: int, refused: Held, *, now: datetime) -> None:
+    """Give up the token that a request carried in vain.
 
-    One that was fetched later is another one, and stays.
+    One that was fetched since is another one, and stays: a loop may go on for long with a token
+    that others have given up already.
     """
-    row = VendorToken.objects.filter(channel=channel).exclude(sealed="").first()
-    if row is None or row.obtained_at is None or row.obtained_at > sent_at:
+    rows = VendorToken.objects.filter(channel=channel, obtained_at=refused.obtained_at)
+    row = rows.exclude(sealed="").first()
+    if row is None or row.obtained_at is None:
         return
     failures = row.failures + 1 if now - row.obtained_at < FRESH else 0
     dropped = VendorToken.objects.filter(pk=row.pk, obtained_at=row.obtained_at).update(

@@ -121,10 +121,14 @@ class ChannelDeeds(TenantAdmin[Channel]):
         channel = self._mine(request, object_id)
         if channel is None:
             return self._gone(request, object_id)
-        if services.end_overlap(channel, by=actor_of(request)):
-            messages.success(request, f"{channel} has changed over to the new one.")
+        try:
+            ended = services.end_overlap(channel, by=actor_of(request))
+        except SecretsUnreadable:
+            messages.error(request, UNREADABLE)
         else:
-            messages.info(request, f"{channel} has changed over already.")
+            words = "to the new one" if ended else "already"
+            add = messages.success if ended else messages.info
+            add(request, f"{channel} has changed over {words}.")
         return redirect(self._url(channel))
 
     def _public_key(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -135,7 +139,10 @@ class ChannelDeeds(TenantAdmin[Channel]):
         if channel is None:
             return self._gone(request, object_id)
         asked = request.GET.get("key", "")
-        keys = [key for key in public_keys(channel) if asked in {"", key.key_id}]
+        try:
+            keys = [key for key in public_keys(channel) if asked in {"", key.key_id}]
+        except SecretsUnreadable as error:
+            raise Http404(UNREADABLE) from error
         if not keys:
             raise Http404("There is no such key.")
         name = f"carillon-{channel.short_id}-{keys[0].key_id[:8]}.pem"
@@ -150,7 +157,8 @@ class ChannelDeeds(TenantAdmin[Channel]):
     ) -> Any:
         channel = self.get_object(request, unquote(object_id))
         # Asked before Django's page would list all that is in the way, a row each.
-        if channel is not None and channel.deliveries.exists():
+        may = self.has_delete_permission(request, channel)
+        if channel is not None and may and channel.deliveries.exists():
             messages.error(request, _stays(channel, "Its deliveries are in the log"))
             return redirect(self._url(channel))
         try:

@@ -85,6 +85,9 @@ class Gone(Rejected):
 class Unavailable(Exception):
     """Not now; trying again may succeed. ``retry_after`` is what the far end asked for."""
 
+    # It is an answer of an endpoint that works, and nothing that its channel is paused for.
+    answered: ClassVar[bool] = False
+
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after

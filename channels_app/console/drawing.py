@@ -56,7 +56,9 @@ def parts(
 
 def no_agent(request: HttpRequest) -> HttpResponse:
     context = {**admin.site.each_context(request), "title": "Console"}
-    return render(request, f"{HERE}/no_agent.html", context)
+    # A deed that was not done must not look like one that was.
+    status = 409 if request.method == "POST" else 200
+    return render(request, f"{HERE}/no_agent.html", context, status=status)
 
 
 def _parts(request: HttpRequest, standing: Standing, *, since: int = 0) -> dict[str, Any]:

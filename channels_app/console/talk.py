@@ -90,14 +90,15 @@ class Utterance:
 
 
 def hosts_named(channel: Channel) -> frozenset[str]:
-    """The hosts that people who run this have named: its own, and those of the channel.
+    """The hosts that people who run this have named in the channel's settings.
 
     A picture from anywhere else is fetched only when the agent asks for it. Whoever sent its
-    address would learn the agent's own, and a name that leads inside would be asked for there.
+    address would learn the agent's own, and a name that leads inside would be asked for there,
+    or Carillon itself, as the agent.
     """
     urls = [one.name for one in connector_for(channel.kind).settings if one.kind == "url"]
-    named = [settings.BASE_URL, *(str(channel.setting(name)) for name in urls)]
-    return frozenset(filter(None, map(_host, named)))
+    hosts = {_host(str(channel.setting(name))) for name in urls}
+    return frozenset(hosts - {"", _host(settings.BASE_URL)})
 
 
 def _host(url: str) -> str:

@@ -21,7 +21,7 @@ from channels_app.console.talk import talk
 from channels_app.models import Agent, Presence, Session
 from channels_app.sessions import services
 from channels_app.sessions.files import say_with_file
-from channels_app.sessions.presence import seen, set_presence
+from channels_app.sessions.presence import pass_on_excess, seen, set_presence
 from channels_app.sessions.replies import replies_for
 from channels_app.sessions.routing import route
 from channels_app.sessions.services import NotPossible, Said
@@ -93,6 +93,7 @@ def join(request: HttpRequest, agent: Agent, public_id: UUID) -> HttpResponse:
         services.join(session, agent=agent)
     except NotPossible as problem:
         return answer(request, agent, _shown(request, agent), str(problem))
+    pass_on_excess(agent, timezone.now())
     route(agent.tenant)
     return answer(request, agent, session.pk)
 

@@ -73,12 +73,13 @@ class Lane:
                 vendor_tokens.ask(self.channel.pk, now)
         return self.token is not None
 
-    def lose_token(self, sent_at: datetime) -> bool:
-        """Use the token no more that was refused; False where it was an earlier one."""
-        if self.token is None or self.token.obtained_at > sent_at:
-            return False
+    def lose_token(self, sent_at: datetime) -> vendor_tokens.Held | None:
+        """Use the token no more that was refused, and return it; None: it was an earlier one."""
+        lost = self.token
+        if lost is None or lost.obtained_at > sent_at:
+            return None
         self.token, self.asked_at = None, float("-inf")
-        return True
+        return lost
 
     @property
     def free(self) -> int:

@@ -40,7 +40,7 @@ class Hand:
         self._results: list[Result] = []
         self._unsent: list[Delivery] = []
         self._changes: dict[tuple[int, Finding], Change] = {}
-        self._refused: dict[int, datetime] = {}  # channels, and when a token left for nothing
+        self._refused: dict[int, vendor_tokens.Held] = {}  # channels, and a token of each
         self._settled_at = time.monotonic()
         self._renewed_at = datetime.min.replace(tzinfo=UTC)
 
@@ -62,8 +62,10 @@ class Hand:
     def ended(self, result: Result) -> None:
         lane = self.landed(result.delivery)
         self._results.append(result)
-        if result.token_refused and lane is not None and lane.lose_token(result.started_at):
-            self._refused[lane.channel.pk] = result.started_at
+        if result.token_refused and lane is not None:
+            lost = lane.lose_token(result.started_at)
+            if lost is not None:
+                self._refused[lane.channel.pk] = lost
         if lane is None or result.delivery.channel is not lane.channel:  # changed meanwhile
             return
         change = lane.health.note(result)
@@ -87,8 +89,8 @@ class Hand:
         """Write down what it means for channels, before more is claimed; True when it was so."""
         changed = bool(self._changes or self._refused)
         while self._refused:
-            channel, sent_at = next(iter(self._refused.items()))
-            vendor_tokens.drop(channel, sent_at=sent_at, now=timezone.now())
+            channel, lost = next(iter(self._refused.items()))
+            vendor_tokens.drop(channel, lost, now=timezone.now())
             self._refused.pop(channel)
         while self._changes:
             key, change = next(iter(self._changes.items()))

@@ -68,7 +68,7 @@ class Health:
             return Finding.GONE
         if not result.left or result.token_refused:
             return None
-        if result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED):
+        if result.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) or result.answered:
             self._failed.clear()
         elif result.outcome == Outcome.UNAVAILABLE and result.status != BUSY:
             ended = result.started_at + timedelta(seconds=result.duration or 0)
@@ -85,7 +85,7 @@ def _of_probe(result: Result) -> Finding | None:
     match result.outcome:
         case Outcome.UNKNOWN:
             return None  # its lease will end
-        case Outcome.UNAVAILABLE if result.status != BUSY:
+        case Outcome.UNAVAILABLE if result.status != BUSY and not result.answered:
             return Finding.PROBE_FAILED
         case _:
             return Finding.PROBE_ANSWERED

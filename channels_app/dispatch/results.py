@@ -49,6 +49,7 @@ class Result(NamedTuple):
     token_refused: bool = False
     onward: timedelta | None = None  # a step is done: when the next one is due at the latest
     step: Step | None = None
+    answered: bool = False  # it is to be tried again, but the receiver works
     left: bool = True  # False: it was never put into a request, so it says nothing of the receiver
 
 
@@ -130,6 +131,7 @@ def of_verdict(
         retry_after=wait,
         gone=isinstance(verdict, Gone),
         token_refused=isinstance(verdict, TokenRefused),
+        answered=isinstance(verdict, Unavailable) and verdict.answered,
         onward=onward,
     )
 

@@ -868,6 +868,10 @@ class Migration(migrations.Migration):
                 ),
                 ("processed_at", models.DateTimeField(null=True)),
                 (
+                    "failing_since",
+                    models.DateTimeField(help_text="When it first broke off.", null=True),
+                ),
+                (
                     "session",
                     models.ForeignKey(
                         null=True,

@@ -30,8 +30,10 @@ class AgentQuerySet(models.QuerySet["Agent"]):
             codename="answer_session",
             content_type__app_label="channels_app",
         )
-        may = Q(user__is_superuser=True) | Q(Exists(right), user__tenant=F("tenant"))
-        return self.filter(may, user__is_active=True)
+        # A superuser without an organisation works in any.
+        here = Q(user__tenant=F("tenant")) | Q(user__tenant=None, user__is_superuser=True)
+        may = Q(user__is_superuser=True) | Q(Exists(right))
+        return self.filter(here, may, user__is_active=True)
 
     def with_load(self) -> Self:
         """Annotate ``load`` and ``offered``: how many sessions each has in hand, and is offered.

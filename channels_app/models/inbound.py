@@ -38,6 +38,7 @@ class InboundEvent(models.Model):
     state = models.CharField(max_length=9, choices=InboundState, default=InboundState.PENDING)
     reason = models.CharField(max_length=200, blank=True, help_text=_("What was not understood."))
     processed_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True, help_text=_("When it first broke off."))
     session = models.ForeignKey(Session, models.PROTECT, null=True, related_name="inbound_events")
 
     objects = InboundEventQuerySet.as_manager()

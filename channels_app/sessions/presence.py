@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -20,8 +21,27 @@ def set_presence(agent: Agent, presence: Presence) -> None:
     if presence == Presence.AVAILABLE:
         seen(agent, now)
     else:
-        Session.objects.waiting().filter(offered_to=agent).update(offered_until=now)
+        _pass_on(agent, now)
     route(agent.tenant, now)
+
+
+def pass_on_excess(agent: Agent, now: datetime) -> None:
+    """Let go of the latest offers that an agent, who has taken another session, has no room for."""
+    loaded = Agent.objects.with_load().get(pk=agent.pk)
+    room = max(0, loaded.capacity - loaded.load)
+    if loaded.offered > room:
+        _pass_on(agent, now, keep=room)
+
+
+def _pass_on(agent: Agent, now: datetime, *, keep: int = 0) -> None:
+    """Let what is offered to an agent lapse now, all but the oldest so many."""
+    offered = Session.objects.waiting().filter(offered_to=agent)
+    kept = list(offered.order_by("offered_until", "pk").values_list("pk", flat=True)[:keep])
+    with transaction.atomic():
+        # In the order in which all lock several.
+        rows = offered.exclude(pk__in=kept).select_for_update(of=("self",)).order_by("pk")
+        pks = list(rows.values_list("pk", flat=True))
+        Session.objects.filter(pk__in=pks).update(offered_until=now)
 
 
 def seen(agent: Agent, now: datetime) -> None:

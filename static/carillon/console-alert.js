@@ -92,7 +92,7 @@
     if (!isOn() || !(fresh.length || written)) return;
     ring();
     if (!document.hidden && sounds()) return; // else the note is all there is
-    for (const [id, row] of fresh) note(id, `Offered to you: ${row.querySelector(".queue-what").textContent.trim()}`);
+    for (const [id, row] of fresh) note(id, `Offered to you: ${row.querySelector(".queue-what").dataset.workType}`);
     if (written) note("unread", count === 1 ? "1 unread message" : `${count} unread messages`);
   });
 

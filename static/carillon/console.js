@@ -38,6 +38,9 @@
   for (const part of root.parentElement.querySelectorAll("[data-part]")) remember(part);
 
   function remember(part) {
+    if ("messages" in part.dataset) { // of the session that is shown, and of no other
+      for (const key of drawn.keys()) if (key.startsWith("m-")) drawn.delete(key);
+    }
     if ("list" in part.dataset || "messages" in part.dataset) {
       for (const item of part.querySelectorAll("li[id]")) drawn.set(item.id, item.outerHTML);
     } else drawn.set(part.dataset.part, part.innerHTML);

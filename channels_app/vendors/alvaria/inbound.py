@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from channels_app.models import InboundEvent, InboundState, Session
@@ -49,9 +49,9 @@ def carry_out_all() -> bool:
     while True:
         waiting = InboundEvent.objects.pending().filter(channel__kind=Kind.ALVARIA, pk__gt=last)
         events = list(waiting.values_list("pk", "channel", "body")[:AT_ONCE])
-        for session, pks in _by_session(events).items():
+        for session, its in _by_session(events).items():
             if session not in held:
-                some, is_held = _in_order(*session, pks)
+                some, is_held = _in_order(session[0], its)
                 done += some
                 if is_held:
                     held.add(session)
@@ -65,17 +65,21 @@ def session_id_of(body: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _by_session(events: Iterable[tuple[int, int, Any]]) -> dict[tuple[int, str], list[int]]:
-    found: dict[tuple[int, str], list[int]] = defaultdict(list)
+def _by_session(
+    events: Iterable[tuple[int, int, Any]],
+) -> dict[tuple[int, str], list[tuple[int, str]]]:
+    """Return the events of each session, with its name as each has it: in whichever case."""
+    found: dict[tuple[int, str], list[tuple[int, str]]] = defaultdict(list)
     for pk, channel, body in events:
-        found[channel, session_id_of(body)].append(pk)
+        named = session_id_of(body)
+        found[channel, named.lower()].append((pk, named))
     return found
 
 
-def _in_order(channel: int, session_id: str, pks: Iterable[int]) -> tuple[int, bool]:
+def _in_order(channel: int, events: Iterable[tuple[int, str]]) -> tuple[int, bool]:
     """Carry out a session's events; returns how many, and whether one holds up those behind it."""
     done = 0
-    for pk in pks:
+    for pk, session_id in events:
         try:
             with transaction.atomic():
                 done += _carry_out(channel, session_id, pk)
@@ -83,7 +87,7 @@ def _in_order(channel: int, session_id: str, pks: Iterable[int]) -> tuple[int, b
             return done, True
         except Exception as error:
             log.exception("Inbound event %s was left as it is; the sweep tries again.", pk)
-            if not _give_up(pk, type(error).__name__):
+            if not _give_up(pk, error):
                 return done, True
     return done, False
 
@@ -120,14 +124,20 @@ def _session(channel: int, session_id: str) -> Session | None:
     return locked(pk) if pk else None
 
 
-def _give_up(pk: int, problem: str) -> bool:
-    """Let an event be that fails again and again; False while it is to be tried again."""
+def _give_up(pk: int, error: Exception) -> bool:
+    """Let an event be that fails again and again; False while it is to be tried again.
+
+    Counted from its first failure: it may have come long before, while no worker was there. What
+    the database refuses for a moment is no matter of the event's.
+    """
+    if isinstance(error, OperationalError | InterfaceError):
+        return False
+    now, event = timezone.now(), InboundEvent.objects.pending().filter(pk=pk)
+    event.filter(failing_since=None).update(failing_since=now)
     return bool(
-        InboundEvent.objects.pending()
-        .filter(pk=pk, received_at__lt=timezone.now() - PATIENCE)
-        .update(
+        event.filter(failing_since__lt=now - PATIENCE).update(
             state=InboundState.UNKNOWN,
-            reason=f"It could not be carried out: {problem}",
-            processed_at=timezone.now(),
+            reason=f"It could not be carried out: {type(error).__name__}",
+            processed_at=now,
         )
     )

@@ -74,6 +74,8 @@ Step: TypeAlias = Open | Tell | End | Hold
 class SessionGone(Unavailable):
     """The session has ended at the far end; the message goes into a new one."""
 
+    answered = True
+
 
 class NoSession(Rejected):
     """The session has ended at the far end, and with it what was to be said there."""

@@ -53,6 +53,9 @@ class AccessTokenView(TokenView):  # type: ignore[misc]
             answer = refusal(429, "temporarily_unavailable", words)
             answer["Retry-After"] = str(seconds)
             return answer
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "basic":  # in any case (RFC 7617); the toolkit knows one
+            request.META["HTTP_AUTHORIZATION"] = f"Basic {rest.strip()}"
         response: HttpResponse = super().post(request, *args, **kwargs)
         for name, value in NOT_KEPT.items():
             response[name] = value
@@ -80,9 +83,10 @@ def _problem(request: HttpRequest) -> str:
     basic = _basic(request)
     if basic is None:
         return ""
-    if "client_secret" in request.POST:
+    # A field without a value is as good as none (section 3.2).
+    if request.POST.get("client_secret"):
         return "The client authenticates in two ways."
-    if request.POST.get("client_id", basic) != basic:
+    if (request.POST.get("client_id") or basic) != basic:
         return "client_id is another than that of the Authorization header."
     return ""
 
@@ -121,5 +125,5 @@ def refusal(status: int, code: str, words: str) -> JsonResponse:
 
 def _who(request: HttpRequest) -> str:
     """Name the caller for counting: the client id as claimed, and where it calls from."""
-    claimed = (_basic(request) or "").encode().hex()
+    claimed = (_basic(request) or request.POST.get("client_id", "")).encode().hex()
     return f"{request.META.get('REMOTE_ADDR', '')}-{claimed[:64]}"

@@ -70,7 +70,7 @@ def test_an_agent_who_looks_elsewhere_is_called(customer, mara, at_desk, waiting
     page.get_by_role("button", name="Alert me").click()
     bo = waiting("Bo Chen", "Hi")
     expect(row(page, "Bo Chen")).to_contain_text("Offered to you")
-    assert page.evaluate("notes") == ["Offered to you: Billing · Callbacks"]
+    assert page.evaluate("notes") == ["Offered to you: Billing"]
 
     page.evaluate("isAway = false")
     waiting("Chidi Obi", "Hey")

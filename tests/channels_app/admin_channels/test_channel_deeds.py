@@ -300,3 +300,10 @@ def test_an_overlap_that_has_ended_is_not_mentioned(tenant, admin, at, time_mach
     assert "Messages are signed with the new and the old" in body(admin.get(at(channel)))
     time_machine.move_to(NOON + timedelta(hours=1, seconds=1))
     assert "Messages are signed with the new and the old" not in body(admin.get(at(channel)))
+
+
+def test_who_may_not_delete_learns_nothing_of_what_is_in_the_way(tenant, client_as, at):
+    channel = make_channel(tenant, kind="chat")
+    make_delivery(channel)
+    for group in ("Agent", "Auditor", "Operator"):
+        assert client_as(group).post(at(channel, "delete")).status_code == 403

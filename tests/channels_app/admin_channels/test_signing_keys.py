@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from jwcrypto.jwk import JWK
 
+from channels_app.admin.channel_deeds import UNREADABLE
 from channels_app.callback_verifying import BadToken, public_key, verify_callback
 from channels_app.connectors.base import Credentials, connector_for
 from channels_app.models import Channel
@@ -197,3 +198,10 @@ def test_it_is_no_way_to_reach_people(channel, admin):
     assert channel.name not in page
     import_page = admin.get("/admin/notifications/recipient/import/").content.decode()
     assert "alvaria_callback" not in import_page
+
+
+def test_keys_that_do_not_open_are_said_in_words(channel, admin, at):
+    Channel.objects.filter(pk=channel.pk).update(sealed="gAAAAAbroken")
+    ended = admin.post(at(channel, "end-overlap"), follow=True)
+    assert [str(one) for one in ended.context["messages"]] == [UNREADABLE]
+    assert admin.get(at(channel, "public-key")).status_code == 404

@@ -6,14 +6,16 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import AccessToken, Application
 
 from channels_app.models import Session
+from channels_app.vendors.alvaria import token as token_route
+from project.access import tasks
 from project.access.models.client import Scope
 from project.access.oauth import issue_credentials
-from project.access.tasks import sweep
 from tests.support.alvaria import BY, TOKEN_PATH, CustomServer, make_api_client
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +96,20 @@ def test_fields_that_contradict_are_refused(server, fields):
     refused(answer, 400, "invalid_request")
 
 
+@pytest.mark.parametrize("empty", ["client_id=", "client_secret=", "client_id=&client_secret="])
+@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
+def test_empty_fields_and_the_case_of_the_scheme_mean_nothing(server, empty, scheme):
+    made = server.credentials
+    pair = basic(made.client_id, made.client_secret).partition(" ")[2]
+    answer = server.browser.post(
+        TOKEN_PATH,
+        f"grant_type=client_credentials&{empty}",
+        content_type="application/x-www-form-urlencoded",
+        headers={"Authorization": f"{scheme} {pair}"},
+    )
+    assert answer.status_code == 200
+
+
 def test_a_client_authenticates_in_one_way(server):
     made = server.credentials
     both = server.ask_for_token(client_id=made.client_id, client_secret=made.client_secret)
@@ -110,7 +126,7 @@ def test_tokens_that_have_ended_are_removed_once_an_hour(server, tenant):
     with time_machine.travel(timezone.now() + timedelta(minutes=30)):
         server.sign_in()
     with time_machine.travel(timezone.now() + timedelta(minutes=70)):
-        sweep()
+        tasks.sweep()
         assert AccessToken.objects.count() == 1
         assert server.open().status_code == 202
         server.token = one
@@ -203,6 +219,30 @@ def test_new_credentials_end_the_old_ones_at_once(server):
     anew = CustomServer(server.client, made).sign_in()
     assert anew.open().status_code == 202
     assert anew.open(x_api_key=old.api_key).status_code == 401
+
+
+def test_those_who_send_their_id_in_the_form_are_counted_apart(server, monkeypatch):
+    monkeypatch.setattr(token_route, "MOST", 2)
+    for _ in range(3):
+        stranger = server.ask_for_token(auth="", client_id="nobody", client_secret="x")
+    assert stranger.status_code == 429
+    made = server.credentials
+    fields = {"client_id": made.client_id, "client_secret": made.client_secret}
+    assert server.ask_for_token(auth="", **fields).status_code == 200
+
+
+def test_what_was_not_removed_is_removed_by_the_next_sweep(server, monkeypatch):
+    done: list[int] = []
+
+    def clear() -> None:
+        done.append(len(done))
+        if len(done) == 1:
+            raise OperationalError("the database is away")
+
+    monkeypatch.setattr(tasks, "clear_expired", clear)
+    for _ in range(3):
+        tasks.sweep()
+    assert len(done) == 2
 
 
 def test_whoever_asks_too_often_waits_and_nobody_else_does(server, tenant):

@@ -300,7 +300,11 @@ def without_the_right(agent: Agent, other_tenant: Tenant) -> None:
     agent.user.groups.clear()
 
 
-@pytest.mark.parametrize("lose", [at_rest, moved_away, without_the_right])
+def root_elsewhere(agent: Agent, other_tenant: Tenant) -> None:
+    agent.user.is_superuser, agent.user.tenant = True, other_tenant
+
+
+@pytest.mark.parametrize("lose", [at_rest, moved_away, without_the_right, root_elsewhere])
 def test_the_sessions_of_who_may_not_answer_any_more_go_to_others(server, here, other_tenant, lose):
     john, mary = here("John"), here("Mary")
     ours, hers = join(server.opened(), agent=john), join(server.opened(), agent=mary)
@@ -318,6 +322,18 @@ def test_the_sessions_of_who_may_not_answer_any_more_go_to_others(server, here, 
     assert join(ours, agent=mary).agent == mary
     hers.refresh_from_db()
     assert hers.agent == mary
+
+
+def test_a_superuser_answers_without_a_group(server, here):
+    root = here("Root")
+    root.user.groups.clear()
+    session = join(server.opened(), agent=root)
+    for tenant in (root.tenant, None):
+        root.user.is_superuser, root.user.tenant = True, tenant
+        root.user.save()
+        tending.sweep()
+        session.refresh_from_db()
+        assert session.agent == root
 
 
 def test_a_tenant_that_can_t_be_routed_holds_up_no_other(

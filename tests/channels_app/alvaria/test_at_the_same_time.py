@@ -10,9 +10,10 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from channels_app.models import EventKind, Session
+from channels_app.models import EventKind, Presence, Session
 from channels_app.sessions import services
 from channels_app.sessions.locking import locked
+from channels_app.sessions.presence import set_presence
 from channels_app.sessions.routing import route
 from channels_app.sessions.services import NotPossible, join, transfer
 from tests.support.alvaria import make_agent, make_work_type
@@ -53,6 +54,27 @@ def while_held(first: Callable[[], object], second: Callable[[], Any]) -> Any:
         time.sleep(0.5)
     thread.join(20)
     return found[0]
+
+
+def while_started(first: Callable[[], object], second: Callable[[], Any]) -> Any:
+    """Do ``first`` in a thread, ``second`` soon after; returns what came of the second."""
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            first()
+        except Exception as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    time.sleep(0.2)
+    done = second()
+    thread.join(20)
+    assert failed == []
+    return done
 
 
 def test_what_is_locked_is_whole(server, here):
@@ -111,4 +133,22 @@ def test_what_was_handed_on_meanwhile_goes_to_nobody_without_the_skill(server, h
 
     Session.objects.update(offered_to=None, offered_until=None)
     while_held(hand_on, lambda: route(session.tenant))
+    assert not Session.objects.filter(offered_to=john).exists()
+
+
+def test_who_goes_away_waits_for_sessions_in_the_order_of_everybody(server, here):
+    john = here("John")
+    one, two = server.opened(), server.opened()
+    assert Session.objects.filter(offered_to=john).count() == 2
+    Session.objects.filter(pk=one.pk).update(contact_name="Ana")  # lies behind the other one now
+
+    def lock_both():
+        with transaction.atomic():
+            rows = Session.objects.select_for_update().filter(pk__in=[one.pk, two.pk])
+            return [row.pk for row in rows.order_by("pk")]
+
+    def go_away_meanwhile():
+        return while_started(lambda: set_presence(john, Presence.AWAY), lock_both)
+
+    assert while_held(lambda: locked(two.pk), go_away_meanwhile) == [one.pk, two.pk]
     assert not Session.objects.filter(offered_to=john).exists()

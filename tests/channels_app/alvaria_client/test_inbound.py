@@ -5,6 +5,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+import time_machine
+from django.db import OperationalError
 from django.db.models import F
 from django.utils import timezone
 
@@ -13,7 +15,7 @@ from channels_app.models import Delivery, EventKind, InboundEvent, Message, Sess
 from channels_app.records.transcript import transcript
 from channels_app.sessions import services, tending
 from channels_app.sessions.services import Said
-from channels_app.vendors.alvaria import inbound
+from channels_app.vendors.alvaria import happenings, inbound
 from channels_app.vendors.alvaria.inbound import carry_out_all
 from notifications.models import Recipient
 from project.access.audit import Actor
@@ -115,6 +117,66 @@ def test_a_transcript_tells_late_callbacks_where_they_came(channel, session, mak
     assert said[:2] == ["from there", "Hello Ana"]
     times = [entry["at"] for entry in told["entries"]]
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize("error", [OperationalError("deadlock detected"), RuntimeError("oh")])
+def test_an_event_that_came_long_ago_outlives_its_first_failure(
+    channel, session, monkeypatch, error
+):
+    assert post(channel, agent_says(session, "Are you there?")).status_code == 200
+    InboundEvent.objects.pending().update(received_at=timezone.now() - timedelta(minutes=6))
+    true = happenings.happen
+    failed: list[object] = []
+
+    def happen(*args):
+        if not failed:
+            failed.append(args)
+            raise error
+        return true(*args)
+
+    monkeypatch.setattr(inbound, "happen", happen)
+    for _ in range(2):
+        carry_out_all()
+    assert heard(session) == [("Alvaria", "Are you there?")]
+
+
+def test_an_event_that_breaks_off_for_minutes_is_given_up_and_lets_others_go_on(
+    channel, session, monkeypatch
+):
+    for text in ("poison", "good"):
+        assert post(channel, agent_says(session, text)).status_code == 200
+    true = happenings.happen
+
+    def happen(event, *args):
+        if "poison" in str(event.body):
+            raise RuntimeError("oh")
+        return true(event, *args)
+
+    monkeypatch.setattr(inbound, "happen", happen)
+    carry_out_all()
+    assert heard(session) == []
+    with time_machine.travel(timezone.now() + timedelta(minutes=4)):
+        carry_out_all()
+    assert heard(session) == []
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        carry_out_all()
+    assert heard(session) == [("Alvaria", "good")]
+    assert "RuntimeError" in InboundEvent.objects.get(state="unknown").reason
+
+
+def test_the_case_of_a_name_changes_no_order(channel, session):
+    upper, lower = session.vendor_id.upper(), session.vendor_id.lower()
+    ends = {"status": "SUCCESS", "from": "SYSTEM"}
+    hear(
+        channel,
+        event("AGENT_JOINED", upper, agentAlias="John"),
+        event("MESSAGE", lower, senderId="AGENT", message={"text": "Bye"}),
+        event("SESSION_END", upper, **ends),
+    )
+    assert heard(session) == [("John", "Bye")]
+    session.refresh_from_db()
+    assert session.state == "ended"
+    assert not InboundEvent.objects.exclude(reason="").exists()
 
 
 @pytest.mark.parametrize(("name", "shown"), [("Ana Ruiz", "Ana Ruiz"), ("", "ana.ruiz")])

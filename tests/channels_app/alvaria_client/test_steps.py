@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from channels_app import tasks, vendor_tokens
 from channels_app.dispatch.claims import Lane, claim
+from channels_app.dispatch.health import FAILURES
 from channels_app.dispatch.results import of_response
 from channels_app.dispatch.settle import hand_back, settle
 from channels_app.http import Finished, fetch
@@ -372,3 +373,21 @@ def test_answers_that_come_too_late_name_no_session(channel, far_end):
     named = Session.objects.get().vendor_id
     assert settle([of_response(late[0], STEPS, answer)], now=timezone.now()) == 0
     assert Session.objects.get().vendor_id == named != "the-first"
+
+
+def test_sessions_that_have_ended_there_pause_no_channel(channel, far_end, billing):
+    people = [f"P{number}" for number in range(FAILURES + 5)]
+    enqueue_to(channel, *people)
+    dispatch(channel)
+    for session in Session.objects.all():
+        post(channel, event("NEW_SESSION", session.vendor_id, status="SUCCESS"))
+    carry_out_all()
+    dispatch()
+    enqueue_to(channel, *people)
+    far_end.answer("POST", MESSAGE, *[refusal(404, "Session does not exist") for _ in people])
+    dispatch()
+    channel.refresh_from_db()
+    assert not channel.is_paused
+    gone = Attempt.objects.filter(outcome="unavailable", error="Session does not exist")
+    assert gone.count() == len(people)
+    assert Session.objects.filter(state="ended").count() == len(people)

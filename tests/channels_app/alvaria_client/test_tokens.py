@@ -14,8 +14,9 @@ from django.utils import timezone
 from channels_app import vendor_tokens
 from channels_app.channel_check import check_connection
 from channels_app.channel_services import change_channel
+from channels_app.dispatch.claims import Lane
 from channels_app.dispatch.drain import Drain
-from channels_app.models import Attempt, Session, VendorToken
+from channels_app.models import Attempt, Channel, Session, VendorToken
 from project.access.audit import Actor
 from tests.support.channels import make_channel
 from tests.support.far_alvaria import (
@@ -172,6 +173,32 @@ def test_a_token_that_is_refused_is_replaced_and_nothing_is_lost(channel, far_en
     assert far_end.sent("POST", SESSION)[-1].headers["authorization"] == "Bearer token-2"
     channel.refresh_from_db()
     assert not channel.is_paused
+
+
+def test_a_loop_that_still_has_the_old_token_leaves_the_new_one_alone(channel, far_end):
+    vendor_tokens.fetch_token(channel.pk)
+    one, other = Lane.of(channel.pk), Lane.of(channel.pk)
+    now = timezone.now()
+    assert one.has_token(now)
+    assert other.has_token(now)
+    for lane in (one, other):
+        lost = lane.lose_token(timezone.now())
+        assert lost is not None
+        assert lost.value == "token-1"
+        vendor_tokens.drop(channel.pk, lost, now=timezone.now())
+        VendorToken.objects.update(next_try_at=now)  # the wait after a refusal is over
+        vendor_tokens.fetch_token(channel.pk)
+    assert VendorToken.objects.get().plain == "token-2"
+    assert len(far_end.sent("POST", TOKEN_PATH)) == 2
+
+
+def test_a_token_is_asked_for_with_what_the_channel_says_then(channel, far_end):
+    stale = Channel.objects.select_related("tenant").get(pk=channel.pk)
+    channel.settings = {**channel.settings, "client_id": "another"}
+    change_channel(channel, by=BY)
+    vendor_tokens.renew(stale)
+    (asked,) = far_end.sent("POST", TOKEN_PATH)
+    assert b64decode(asked.headers["authorization"].partition(" ")[2]) == b"another:s3cret"
 
 
 def test_many_refused_at_once_drop_one_token_and_do_not_pause_the_channel(channel, far_end):

@@ -111,9 +111,13 @@ def test_pictures_are_shown_and_other_files_linked_to_nobody_known(mara, write):
         ("http://CUSTOM.example:8080/meter.png", False),
         ("https://evil.custom.example/meter.png", True),
         ("https://custom.example.evil.example/meter.png", True),
+        ("https://hub.example/admin/channels_app/session/7/transcript.txt", True),
     ],
 )
-def test_a_picture_comes_unasked_only_from_a_host_that_the_channel_names(mara, write, url, asked):
+def test_a_picture_comes_unasked_only_from_a_host_that_the_channel_names(
+    mara, write, settings, url, asked
+):
+    settings.BASE_URL = "https://hub.example"
     session = write("Ana Ruiz", Said(attachment_type="Image", attachment_url=url))
     session.channel.settings["url"] = "https://custom.example/callbacks"
     session.channel.save()

@@ -113,6 +113,30 @@ def test_no_more_is_offered_than_there_are_places_for(sit, write):
     assert part(mara.live(), "waiting").count("Offered to you") == 1
 
 
+def test_who_takes_another_session_keeps_no_offer_without_a_place(sit, write):
+    mara = sit("Mara", seen_at=timezone.now(), capacity=1)
+    one = write("Ana Ruiz")
+    one.refresh_from_db()
+    assert one.offered_to == mara.agent
+    ines = sit("Ines", seen_at=timezone.now())
+    two = write("Bo Chen")
+    mara.has(two)
+    one.refresh_from_db()
+    assert one.offered_to == ines.agent
+
+
+def test_who_has_places_left_keeps_the_oldest_offers(sit, write):
+    mara = sit("Mara", seen_at=timezone.now(), capacity=3)
+    first, second, third = (write(name) for name in ("Ana", "Bo", "Chidi"))
+    sit("Ines", seen_at=timezone.now())
+    mara.has(write("Dana"))
+    kept = Session.objects.filter(offered_to=mara.agent).order_by("pk")
+    assert list(kept) == [first, second]
+    third.refresh_from_db()
+    assert third.offered_to is not None
+    assert third.offered_to.alias == "Ines"
+
+
 def test_a_look_with_nothing_to_route_writes_nothing(sit, write):
     mara = sit("Mara", capacity=1)
     for name in ("Ana Ruiz", "Bo Chen"):
