@@ -685,7 +685,7 @@
     }
     for (const node of root.querySelectorAll("[data-until]")) {
       const ms = Date.parse(node.dataset.until) - now();
-      write(node, `${calm(ms)} left`);
+      write(node, `${ms < 3600000 ? calm(ms) : calm(ms).replace(/ \d+ min$/, "")} left`);
       urge(node.parentElement, ms);
     }
     for (const node of root.querySelectorAll("[data-limit]")) {
