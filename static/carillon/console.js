@@ -9,6 +9,7 @@
   const TRIES = 3; // of a reply whose fate is not known, under the same id
   const SOON = 15; // minutes before the limit, from which on it is said
   const VERY_SOON = 5;
+  const HOUR = 3600000; // ms
 
   const byId = (id) => document.getElementById(id);
   const root = byId("console");
@@ -685,7 +686,7 @@
     }
     for (const node of root.querySelectorAll("[data-until]")) {
       const ms = Date.parse(node.dataset.until) - now();
-      write(node, `${ms < 3600000 ? calm(ms) : calm(ms).replace(/ \d+ min$/, "")} left`);
+      write(node, `${ms < HOUR ? calm(ms) : `${Math.floor(ms / HOUR)} h`} left`);
       urge(node.parentElement, ms);
     }
     for (const node of root.querySelectorAll("[data-limit]")) {

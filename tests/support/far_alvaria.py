@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from channels_app import vendor_tokens
 from channels_app.dispatch.drain import Drain
-from channels_app.models import Channel, Delivery
+from channels_app.models import Channel, Delivery, Message, Session
 from channels_app.services import enqueue, open_books
+from channels_app.vendors.alvaria.inbound import carry_out_all
 from project.access.models import Tenant
 from project.receiver.requests import Received
 from tests.support.channels import make_channel, make_rsa_key
@@ -164,3 +165,33 @@ def event(kind: str, session_id: str, **fields: Any) -> dict[str, Any]:
     """One of the document's callbacks, with an eventId of its own."""
     named = {} if kind == "MESSAGE" else {"event": kind}
     return {"sessionId": session_id, **named, **fields, "eventId": str(uuid4()).upper()}
+
+
+def hear(channel: Channel, *events: dict[str, Any]) -> None:
+    """Let callbacks come in and be carried out."""
+    for one in events:
+        assert post(channel, one).status_code == 200
+    carry_out_all()
+
+
+def open_session(channel: Channel, contact: str = "Ana") -> Session:
+    """A session at the far end in which a message was said."""
+    enqueue_to(channel, contact)
+    dispatch(channel)
+    session = Session.objects.get(contact=contact)
+    hear(channel, event("NEW_SESSION", session.vendor_id, status="SUCCESS"))
+    dispatch()
+    session.refresh_from_db()
+    return session
+
+
+def agent_says(session: Session, text: str = "Hello from Alvaria", **fields: Any) -> dict[str, Any]:
+    """A message of an agent there."""
+    message = {"text": text} if text else {}
+    return event("MESSAGE", session.vendor_id, senderId="AGENT", message={**message, **fields})
+
+
+def heard(session: Session) -> list[tuple[str, str]]:
+    """What was said there: by whom, and the text."""
+    from_there = Message.objects.of_session(session).from_contact()
+    return list(from_there.values_list("author_name", "text"))

@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from channels_app.models import Agent, Channel, Tally, WorkType
+from channels_app.models import Agent, Channel, Session, Tally, WorkType
 from project.access.models import Tenant
-from tests.support.far_alvaria import FarEnd, alvaria_channel
+from tests.support.far_alvaria import FarEnd, alvaria_channel, open_session
 
 
 @pytest.fixture
@@ -43,3 +43,8 @@ def books():
         return total
 
     return read
+
+
+@pytest.fixture
+def session(channel: Channel, billing: WorkType) -> Session:
+    return open_session(channel)

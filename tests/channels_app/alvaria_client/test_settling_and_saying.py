@@ -12,14 +12,13 @@ from channels_app.models import Delivery, Session
 from channels_app.sessions import services
 from channels_app.sessions.services import NotPossible, Said
 from channels_app.vendors.alvaria import steps
-from channels_app.vendors.alvaria.inbound import carry_out_all
 from tests.support.far_alvaria import (
     MESSAGE,
+    agent_says,
     alvaria_channel,
     dispatch,
     enqueue_to,
-    event,
-    post,
+    hear,
     refusal,
 )
 
@@ -27,16 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_an_agent_writes_while_the_far_end_says_that_the_session_is_gone(
-    channel, billing, mara, far_end, monkeypatch
+    channel, session, mara, far_end, monkeypatch
 ):
-    enqueue_to(channel, "Ana")
-    dispatch(channel)
-    session = Session.objects.get(contact="Ana")
-    post(channel, event("NEW_SESSION", session.vendor_id, status="SUCCESS"))
-    answer = event("MESSAGE", session.vendor_id, senderId="AGENT", message={"text": "Hello"})
-    post(channel, answer)
-    carry_out_all()
-    dispatch()
+    hear(channel, agent_says(session))
     session = services.join(session, agent=mara)
     services.say(session, Said("first"), agent=mara)
     far_end.answer("POST", MESSAGE, refusal(404, "Session does not exist"))
